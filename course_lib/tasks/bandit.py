@@ -1,0 +1,60 @@
+"""Bernoulli bandits: k arms, each pays 1 with its own hidden chance, drawn uniformly from [0, 1].
+
+Source: RL² (Duan et al. 2016), section 3.1 and table 1. There a trial is n episodes of one pull; here it is
+one episode of n pulls, which is the same process, for a bandit has only one state.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.tasks.tables import Drawn, RunningTrials, Tables, TrialShape
+
+
+class BernoulliBandit:
+    """k arms and n pulls. There are infinitely many problems, so each draw makes its own tables."""
+
+    problem_count = None
+    end_action = None
+    waiting_cost = 0.0
+
+    def __init__(self, arms: int = 5, pulls: int = 10) -> None:
+        if arms < 2 or pulls < 1:
+            raise CourseError(
+                Bilingual(
+                    f"밴딧에는 팔이 2개 이상, 당기기가 1번 이상 있어야 합니다. 받은 값: arms={arms}, pulls={pulls}.",
+                    f"A bandit needs at least 2 arms and 1 pull. Got arms={arms}, pulls={pulls}.",
+                )
+            )
+        self.name = "bandit"
+        self.title = Bilingual(f"베르누이 밴딧 ({arms}개 팔)", f"Bernoulli bandit ({arms} arms)")
+        self.arms, self.pulls = arms, pulls
+        self.actions = tuple(f"arm {arm}" for arm in range(arms))
+        self.trial = TrialShape(horizon=pulls, instructed=(False,), counted=(True,))
+        self.tables = self.tables_of(torch.full((1, arms), 0.5))  # shapes for whoever builds a network
+
+    def tables_of(self, chances: Tensor) -> Tables:
+        """The tables of bandits whose arms pay with these chances: (M, k) in [0, 1]."""
+        problems = len(chances)
+        one_state = torch.zeros(problems, 1, self.arms, dtype=torch.int64)
+        return Tables(
+            next_state=one_state,
+            reward=chances[:, None, None, :].float(),
+            ends=torch.zeros(1, 1, 1, dtype=torch.bool),
+            sense=one_state[:, :, 0],
+            features=torch.zeros(1, 0),  # one state: nothing to sense
+            start=0,
+            bernoulli=True,
+        )
+
+    def draw(self, count: int, generator: torch.Generator, split: str = "train") -> Drawn:
+        """Fresh bandits for ``count`` trials. Each draw is new, so training never meets a test problem."""
+        chances = torch.rand(count, self.arms, generator=generator, device=generator.device)
+        index = torch.arange(count, device=generator.device)
+        return Drawn(self.tables_of(chances).to(generator.device), index)
+
+    def begin(self, drawn: Drawn, generator: torch.Generator) -> RunningTrials:
+        """Start one trial for each problem drawn."""
+        return RunningTrials(self, drawn, generator)
