@@ -1,7 +1,7 @@
 """Bernoulli bandits: k arms, each pays 1 with its own hidden chance, drawn uniformly from [0, 1].
 
-Source: RL² (Duan et al. 2016), section 3.1 and table 1. There a trial is n episodes of one pull; here it is
-one episode of n pulls, which is the same process, for a bandit has only one state.
+Source: RL² (Duan et al. 2016), section 3.1 and table 1. A trial is n episodes of one pull each, and every
+pull counts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class BernoulliBandit:
         self.title = Bilingual(f"베르누이 밴딧 ({arms}개 팔)", f"Bernoulli bandit ({arms} arms)")
         self.arms, self.pulls = arms, pulls
         self.actions = tuple(f"arm {arm}" for arm in range(arms))
-        self.trial = TrialShape(horizon=pulls, instructed=(False,), counted=(True,))
+        self.trial = TrialShape(horizon=1, instructed=(False,) * pulls, counted=(True,) * pulls, pauses=False)
         self.tables = self.tables_of(torch.full((1, arms), 0.5))  # shapes for whoever builds a network
 
     def tables_of(self, chances: Tensor) -> Tables:

@@ -72,11 +72,14 @@ class TrialShape:
 
     ``instructed[k]``: episode k draws an instruction from 1 … I−1; otherwise it has instruction 0.
     ``counted[k]``: the rewards of episode k belong to the return of the trial.
+    ``pauses``: the agent sees where an episode ended before the next one starts, in a step of its own. A
+    bandit has nothing to see there, and does without.
     """
 
     horizon: int
     instructed: tuple[bool, ...]
     counted: tuple[bool, ...]
+    pauses: bool = True
 
     @property
     def episodes(self) -> int:
@@ -84,8 +87,8 @@ class TrialShape:
 
     @property
     def length(self) -> int:
-        """T, the longest trial in steps: K·horizon, and one pause between two episodes."""
-        return self.episodes * self.horizon + self.episodes - 1
+        """T, the longest trial in steps: K·horizon, and the pauses between episodes."""
+        return self.episodes * self.horizon + (self.episodes - 1) * self.pauses
 
 
 @dataclass(frozen=True)
@@ -197,8 +200,8 @@ class RunningTrials:
     """B trials side by side, each at its own place in its own episode.
 
     When an episode ends, the agent first sees where it arrived: that step is a *pause*, in which any
-    action leads to the start of the next episode of the same problem and pays nothing. After the last
-    episode the trial is finished and further steps change nothing.
+    action leads to the start of the next episode of the same problem and pays nothing (unless the trial
+    does without pauses). After the last episode the trial is finished and further steps change nothing.
     """
 
     def __init__(self, task: TableTask, drawn: Drawn, generator: torch.Generator) -> None:
@@ -209,8 +212,10 @@ class RunningTrials:
         self.episode = zeros  # (B,)
         self.clock = zeros  # (B,) steps taken in this episode
         self.state = torch.full_like(zeros, self.tables.start)  # (B,)
-        self.done = torch.zeros(count, dtype=torch.bool, device=device)  # (B,) the episode has ended
-        self.finished = self.done  # (B,) the trial has ended
+        no = torch.zeros(count, dtype=torch.bool, device=device)
+        self.done = no  # (B,) the last action ended an episode
+        self.resting = no  # (B,) in a pause, or after the end of the trial: actions count for nothing
+        self.finished = no  # (B,) the trial has ended
         self._instructed = torch.tensor(task.trial.instructed, device=device)  # (K,)
         # One instruction for every episode, drawn now: what an agent does can't change what it is asked.
         drawn_instruction = torch.randint(
@@ -241,8 +246,8 @@ class RunningTrials:
             The rewards: (B,) float32. ``state``, ``done``, ``finished`` and the others have moved on.
         """
         tables, trial = self.tables, self.task.trial
-        acting = ~(self.done | self.finished)  # (B,)
-        pausing = self.done & ~self.finished  # (B,)
+        acting = ~self.resting  # (B,)
+        pausing = self.resting & ~self.finished  # (B,)
 
         instruction = self.instruction
         arrived = tables.next_state[self.problem, self.state, action]
@@ -261,11 +266,14 @@ class RunningTrials:
             left = (trial.horizon - clock) * ending * (instruction > 0)
             reward = reward - self.task.waiting_cost * left
 
-        self.state = torch.where(acting, arrived, torch.where(pausing, tables.start, self.state))
-        self.clock = torch.where(acting, clock, torch.where(pausing, 0, self.clock))
-        self.episode = self.episode + pausing
-        self.done = (ends & acting) | self.finished
+        self.done = ends & acting
         self.finished = self.finished | (self.done & (self.episode == trial.episodes - 1))
+        self.arrived = torch.where(acting, arrived, self.state)  # (B,)
+        again = pausing if trial.pauses else self.done & ~self.finished  # the next episode starts
+        self.state = torch.where(again, tables.start, self.arrived)
+        self.clock = torch.where(again, 0, torch.where(acting, clock, self.clock))
+        self.episode = self.episode + again
+        self.resting = self.finished | (self.done & trial.pauses)
         return reward * acting
 
 
@@ -282,12 +290,12 @@ def play(task: TableTask, drawn: Drawn, generator: torch.Generator, act) -> Tria
             episode=running.episode,
             state=running.state,
             symbol=running.symbol,
-            valid=~running.done,
+            valid=~running.resting,
         )
         action = act(running)
         reward = running.step(action)
         columns.append(
-            before | dict(action=action, reward=reward, arrived=running.state, done=running.done & before["valid"])
+            before | dict(action=action, reward=reward, arrived=running.arrived, done=running.done)
         )
         if running.finished.all():
             break

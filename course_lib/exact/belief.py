@@ -1,0 +1,45 @@
+"""The exact belief over problems after any history of a finite task.
+
+With a uniform prior and deterministic tables the posterior is uniform over the problems that are still
+possible: those whose tables would have produced everything that was seen. For a bandit the posterior of
+each arm is a Beta distribution; see ``exact.bandits``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from course_lib.tasks.tables import Tables, Trials
+
+
+def possible_problems(tables: Tables, trials: Trials) -> Tensor:
+    """Which problems could have produced what each trial had shown by each step.
+
+    Column t takes in everything seen up to the choice of the action at t: the symbols up to and including
+    the one at t, and the transitions and rewards before it.
+
+    Returns:
+        (B, T, M) bool.
+    """
+    # Everything at once: would problem m have shown this symbol, made this transition, paid this reward?
+    state, action = trials.state, trials.action
+    shows = tables.sense[:, state] == trials.symbol  # (M, B, T)
+    moves = tables.next_state[:, state, action] == trials.arrived
+    if tables.reward.shape[0] == 1:
+        pays = torch.ones_like(moves)  # the reward does not depend on the problem
+    else:
+        # Where an episode was ended early, the cost of the steps left comes on top, in every problem alike.
+        expected = tables.reward[:, trials.instruction, state, action]
+        true = expected.gather(0, trials.problem[None, :, None].expand(1, *state.shape))
+        pays = expected == true
+    agrees = (moves & pays) | ~trials.valid  # a pause or padding tells nothing about the problem
+    seen_after = torch.cat([torch.ones_like(agrees[..., :1]), agrees[..., :-1]], dim=-1)
+    # The prefix must agree at every step, so a running minimum over time is a running "and".
+    return (shows & seen_after).to(torch.uint8).cummin(dim=-1).values.bool().permute(1, 2, 0)
+
+
+def exact_belief(tables: Tables, trials: Trials) -> Tensor:
+    """The posterior p(μ | history up to t) under a uniform prior: (B, T, M), each row summing to 1."""
+    possible = possible_problems(tables, trials).float()
+    return possible / possible.sum(dim=-1, keepdim=True)
