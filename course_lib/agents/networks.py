@@ -19,7 +19,8 @@ def linear(inputs: int, outputs: int, generator: torch.Generator, gain: float = 
 
 def gru(inputs: int, hidden: int, generator: torch.Generator) -> nn.GRU:
     """A gated recurrent unit over (B, T, inputs), uniformly initialised in ±1/√hidden as in PyTorch."""
-    layer = skip_init(nn.GRU, inputs, hidden, batch_first=True, device=generator.device)
+    with torch.random.fork_rng():  # its constructor draws from the global generator: put that back
+        layer = nn.GRU(inputs, hidden, batch_first=True, device=generator.device)
     for weight in layer.parameters():
         nn.init.uniform_(weight, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden), generator=generator)
     return layer

@@ -1,0 +1,451 @@
+"""RL²: a recurrent policy that learns to learn, trained end to end over whole trials.
+
+Paper: Duan, Schulman, Chen, Bartlett, Sutskever, Abbeel (2016), "RL²: Fast Reinforcement Learning via Slow
+Reinforcement Learning", arXiv:1611.02779. The policy is a GRU. At each step it reads what it senses, its last
+action, the last reward and whether that ended an episode (s, a, r, d; section 2.2). Its hidden state is kept
+across the episodes of a trial, and is fresh at the start of each trial: what it learned of the problem lives
+there. The objective is the return of the whole trial, so exploration is paid for, if at all, by what execution
+makes of it.
+
+Departures: PPO (Schulman et al. 2017) in place of TRPO; rewards are centred and scaled before they reach the
+losses (with raw rewards the value loss fills the clipped gradient); the instruction (the goal) is an input.
+
+The functions that lesson 01 teaches, ``rl2_input``, ``carry_hidden_state`` and ``trial_advantages``, are arguments
+of ``train``: a learner's own can be trained with.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_lib.agents.networks import gru, linear
+from course_lib.agents.snapshot import Snapshot
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.exact import Knowledge, exact_belief, exploration_information, optimal_values
+from course_lib.exact.bandits import bayes_optimal_return
+from course_lib.exact.explorers import shortest_exploration
+from course_lib.tasks import Drawn, TableTask, Trials
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every knob of the training, with what it does."""
+
+    updates: int = 400  # the training ends after so many
+    trials: int = 256  # B, trials played for one update
+    hidden: int = 64  # H, size of the GRU
+    epochs: int = 4  # passes over these trials
+    minibatches: int = 4  # gradient steps a pass
+    learning_rate: float = 3e-3  # Adam; falls linearly to a tenth over the training
+    discount: float = 0.99  # γ, per step of the trial
+    trace: float = 0.95  # λ of the generalised advantage estimate
+    clip: float = 0.2  # ε of PPO
+    entropy: float = 0.01  # weight of the entropy bonus; falls linearly to zero
+    value_weight: float = 0.5  # weight of the value loss
+    gradient_norm: float = 0.5  # gradients are clipped to this norm
+    reward_centre: float = 0.0  # rewards enter the losses as (r − centre) · scale
+    reward_scale: float = 1.0
+    explorer: str = "learned"  # or "perfect": a scripted explorer, so that only execution is learned
+    executor: str = "learned"  # or "perfect": exploration is paid the exact worth of what it found out
+    evaluate_every: int = 5  # updates between two snapshots
+
+
+# What differs from task to task. Chosen on training problems, over seeds other than those reported.
+SETTINGS = {
+    "bandit": Settings(reward_centre=0.5, reward_scale=0.2, trials=1024, updates=300),
+    "map": Settings(),
+    "homework-map": Settings(),
+}
+
+
+# -- the three functions that the lesson teaches ----------------------------------------------------------------
+
+
+def rl2_input(sensed: Tensor, action: Tensor, reward: Tensor, done: Tensor, actions: int) -> Tensor:
+    """What RL² reads at each step: (s_t, a_{t−1}, r_{t−1}, d_{t−1}), section 2.2.
+
+    Args:
+        sensed: (B, T, F) features of what is sensed at t.
+        action, reward, done: (B, T) what was done at t, what it paid, whether it ended an episode.
+        actions: A.
+    Returns:
+        (B, T, F + A + 2). At t = 0 nothing was done yet: the last three parts are zero there.
+    """
+    did = torch.cat([F.one_hot(action, actions), reward[..., None], done[..., None]], dim=-1)  # (B, T, A + 2)
+    before = torch.cat([torch.zeros_like(did[:, :1]), did[:, :-1]], dim=1)  # shifted by one step
+    return torch.cat([sensed, before.to(sensed.dtype)], dim=-1)
+
+
+def carry_hidden_state(hidden: Tensor, new_episode: Tensor, new_trial: Tensor) -> Tensor:
+    """The hidden state with which the next input is read: kept across episodes, zero for a new trial.
+
+    Args:
+        hidden: (B, H) after the last input.
+        new_episode, new_trial: (B,) bool, whether the next input is the first of an episode, of a trial.
+    """
+    return hidden * ~new_trial[:, None]
+
+
+def trial_advantages(
+    reward: Tensor, value: Tensor, episode_over: Tensor, trial_over: Tensor, discount: float, trace: float
+) -> Tensor:
+    """Generalised advantage estimates over whole trials (Schulman et al. 2016, equation 16).
+
+    Credit flows back across the end of an episode, and stops only at the end of the trial. Otherwise
+    exploration would never be paid for what execution makes of it.
+
+    Args:
+        reward, value: (B, T) rewards, and the value estimated before each of them.
+        episode_over, trial_over: (B, T) bool, whether the step at t ended an episode, the trial.
+    Returns:
+        (B, T).
+    """
+    advantage, following = torch.zeros_like(value[:, 0]), torch.zeros_like(value[:, 0])
+    result = []
+    for t in reversed(range(reward.shape[1])):
+        goes_on = (~trial_over[:, t]).float()
+        surprise = reward[:, t] + discount * following * goes_on - value[:, t]  # δ_t
+        advantage = surprise + discount * trace * goes_on * advantage
+        following = value[:, t]
+        result.append(advantage)
+    return torch.stack(result[::-1], dim=1)
+
+
+# -- the policy -------------------------------------------------------------------------------------------------
+
+
+class Policy(nn.Module):
+    """A GRU with two heads: action logits and the value of the rest of the trial."""
+
+    def __init__(self, inputs: int, hidden: int, actions: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.memory = gru(inputs, hidden, generator)
+        self.actor = linear(hidden, actions, generator, gain=0.01)
+        self.critic = linear(hidden, 1, generator)
+
+    def heads(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (…, A) and values (…) from hidden states (…, H)."""
+        return self.actor(hidden), self.critic(hidden)[..., 0]
+
+
+def sensed_features(task, drawn: Drawn, symbol: Tensor, instruction: Tensor) -> Tensor:
+    """Features of what is sensed, and the instruction one-hot: (…, F + I)."""
+    asked = F.one_hot(instruction, drawn.tables.instructions).to(drawn.tables.features.dtype)
+    return torch.cat([F.embedding(symbol, drawn.tables.features), asked], dim=-1)
+
+
+def unroll(policy: Policy, inputs: Tensor, new_episode: Tensor, carry: Callable) -> Tensor:
+    """Hidden states over whole trials: (B, T, inputs) → (B, T, H).
+
+    The reference never touches the hidden state within a trial, so one fused call does it all. A function
+    that does is stepped through.
+    """
+    if carry is carry_hidden_state:
+        return policy.memory(inputs)[0]
+    hidden = inputs.new_zeros(len(inputs), policy.memory.hidden_size)
+    states = []
+    for t, column in enumerate(inputs.unbind(dim=1)):
+        hidden = carry(hidden, new_episode[:, t], torch.full_like(new_episode[:, t], t == 0))
+        hidden = policy.memory(column[:, None], hidden[None].contiguous())[1][0]
+        states.append(hidden)
+    return torch.stack(states, dim=1)
+
+
+@torch.no_grad()
+def play_trials(
+    policy: Policy,
+    task: TableTask,
+    drawn: Drawn,
+    generator: torch.Generator,
+    *,
+    greedy: bool,
+    script: Tensor | None = None,
+    instruction: Tensor | None = None,
+    make_input: Callable = rl2_input,
+    carry: Callable = carry_hidden_state,
+) -> tuple[Trials, Tensor, Tensor]:
+    """Play one trial for each problem drawn.
+
+    Args:
+        greedy: take the most likely action instead of sampling.
+        script: (steps,) actions to take, one after another, in the first episode, instead of the policy's.
+        instruction: (B,) goals to ask for, instead of drawn ones.
+    Returns:
+        The trials, the hidden states (B, T, H) and the logits (B, T, A).
+    """
+    count, actions = len(drawn.index), len(task.actions)
+    running = task.begin(drawn, generator)
+    if instruction is not None:
+        running.set_instruction(instruction)
+    hidden = torch.zeros(count, policy.memory.hidden_size, device=drawn.index.device)  # (B, H)
+    action = torch.zeros_like(drawn.index)
+    reward = hidden.new_zeros(count)
+    done = torch.zeros_like(running.done)
+    episode_before = running.episode
+    columns, states, all_logits = [], [], []
+    for t in range(task.trial.length):
+        sensed = sensed_features(task, drawn, running.symbol, running.instruction)  # (B, F + I)
+        # Two columns, the last step and this one: the second is the input at t.
+        pair = make_input(
+            torch.stack([sensed, sensed], dim=1),
+            torch.stack([action, action], dim=1),
+            torch.stack([reward, reward], dim=1),
+            torch.stack([done, done], dim=1),
+            actions,
+        )
+        now = pair[:, :1] if t == 0 else pair[:, 1:]  # (B, 1, inputs)
+        starts = torch.full_like(running.done, t == 0)
+        hidden = carry(hidden, starts | (running.episode != episode_before), starts)
+        hidden = policy.memory(now, hidden[None].contiguous())[1][0]
+        logits = policy.actor(hidden)  # (B, A)
+        action = logits.argmax(-1) if greedy else sample(logits, generator)
+        if script is not None:
+            scripted = (running.episode == 0) & ~running.resting
+            action = torch.where(scripted, script[running.clock.clamp(max=len(script) - 1)], action)
+        episode_before = running.episode
+        before = dict(
+            instruction=running.instruction,
+            episode=running.episode,
+            state=running.state,
+            symbol=running.symbol,
+            valid=~running.resting,
+        )
+        reward = running.step(action)
+        done = running.done
+        columns.append(before | dict(action=action, reward=reward, arrived=running.arrived, done=done))
+        states.append(hidden)
+        all_logits.append(logits)
+        if running.finished.all():
+            break
+    stacked = {name: torch.stack([column[name] for column in columns], dim=1) for name in columns[0]}
+    return Trials(problem=drawn.index, **stacked), torch.stack(states, dim=1), torch.stack(all_logits, dim=1)
+
+
+def sample(logits: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw from softmax(logits) by the Gumbel trick: (B, A) → (B,)."""
+    noise = torch.empty_like(logits).exponential_(generator=generator)
+    return (logits.softmax(-1) / noise).argmax(-1)
+
+
+# -- training ---------------------------------------------------------------------------------------------------
+
+
+def train(
+    task: TableTask,
+    settings: Settings,
+    generator: torch.Generator,
+    resume: dict | None = None,
+    *,
+    make_input: Callable = rl2_input,
+    carry: Callable = carry_hidden_state,
+    advantages: Callable = trial_advantages,
+) -> Iterator[Snapshot]:
+    """Train RL² and yield a snapshot before the first update and after every few.
+
+    Args:
+        generator: every random draw of the training comes from here.
+        resume: what ``snapshot.checkpoint()`` gave; goes on to the same numbers.
+        make_input, carry, advantages: the functions that the lesson teaches.
+    Raises:
+        CourseError: the settings don't fit the task, or the loss is no longer a number.
+    """
+    judge = Judge(task, settings, make_input, carry)
+    tables = task.tables
+    inputs = tables.features.shape[1] + tables.instructions + len(task.actions) + 2
+    policy = Policy(inputs, settings.hidden, len(task.actions), generator).to(generator.device)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
+    update, env_steps, seconds, metrics = 0, 0, 0.0, {}
+    if resume is not None:
+        policy.load_state_dict(resume["policy"])
+        optimizer.load_state_dict(resume["optimizer"])
+        generator.set_state(resume["generator"])
+        update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
+
+    def checkpoint() -> dict:
+        return dict(
+            policy={k: v.clone() for k, v in policy.state_dict().items()},
+            optimizer=optimizer.state_dict(),
+            generator=generator.get_state(),
+            settings=asdict(settings),
+            update=update,
+            env_steps=env_steps,
+            seconds=seconds,
+            metrics=dict(metrics),
+        )
+
+    if resume is None:
+        yield judge.snapshot(policy, update, env_steps, seconds, metrics, checkpoint)
+    while update < settings.updates:
+        began = time.perf_counter()
+        left = 1 - update / settings.updates
+        optimizer.param_groups[0]["lr"] = settings.learning_rate * (0.1 + 0.9 * left)
+
+        # Play trials with the policy as it is.
+        drawn = task.draw(settings.trials, generator, "train")
+        trials, hidden, logits = play_trials(
+            policy, task, drawn, generator, greedy=False, script=judge.script, make_input=make_input, carry=carry
+        )
+        reward, trial_over, acts, counts = judge.lesson(trials)  # (B, T) each
+        with torch.no_grad():
+            _, value = policy.heads(hidden)  # (B, T)
+            advantage = advantages(
+                (reward - settings.reward_centre * acts) * settings.reward_scale, value,
+                trials.done, trial_over, settings.discount, settings.trace,
+            )  # fmt: skip
+            target = advantage + value
+            centred = advantage[acts]
+            advantage = (advantage - centred.mean()) / (centred.std() + 1e-6)
+            log_prob = logits.log_softmax(-1).gather(-1, trials.action[..., None])[..., 0]  # (B, T)
+            sensed = sensed_features(task, drawn, trials.symbol, trials.instruction)
+            inputs_ = make_input(sensed, trials.action, trials.reward, trials.done, len(task.actions))
+            new_episode = torch.ones_like(trials.done)
+            new_episode[:, 1:] = trials.episode[:, 1:] != trials.episode[:, :-1]
+
+        # Improve it by PPO's clipped objective (Schulman et al. 2017, equation 7), whole trials at a time.
+        for _ in range(settings.epochs):
+            order = torch.randperm(settings.trials, generator=generator, device=generator.device)
+            for part in order.chunk(settings.minibatches):
+                states = unroll(policy, inputs_[part], new_episode[part], carry)  # (b, T, H)
+                new_logits, new_value = policy.heads(states)
+                log_all = new_logits.log_softmax(-1)
+                ratio = (log_all.gather(-1, trials.action[part][..., None])[..., 0] - log_prob[part]).exp()
+                gain = torch.min(
+                    ratio * advantage[part],
+                    ratio.clamp(1 - settings.clip, 1 + settings.clip) * advantage[part],
+                )
+                surprise = -(log_all.exp() * log_all).sum(-1)
+                policy_loss = -mean_where(gain, acts[part])
+                value_loss = mean_where((new_value - target[part]) ** 2, counts[part])
+                entropy = mean_where(surprise, acts[part])
+                loss = policy_loss + settings.value_weight * value_loss - settings.entropy * left * entropy
+                optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(policy.parameters(), settings.gradient_norm)
+                optimizer.step()
+        if not torch.isfinite(loss):
+            raise CourseError(
+                Bilingual(
+                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). learning_rate를 절반으로 줄여 다시 해 보십시오.",
+                    f"The loss is no longer a number (update {update}). Try again with half the learning_rate.",
+                )
+            )
+        update += 1
+        env_steps += int(trials.valid.sum())
+        seconds += time.perf_counter() - began
+        metrics = dict(
+            train_return=float(trials.returns(task.trial).mean()),
+            policy_loss=policy_loss.item(), value_loss=value_loss.item(), entropy=entropy.item(),
+        )  # fmt: skip
+        if update % settings.evaluate_every == 0 or update == settings.updates:
+            yield judge.snapshot(policy, update, env_steps, seconds, metrics, checkpoint)
+
+
+def mean_where(values: Tensor, mask: Tensor) -> Tensor:
+    """The mean of ``values`` where ``mask``; both of one shape."""
+    return (values * mask).sum() / mask.sum().clamp(min=1)
+
+
+# -- judging ----------------------------------------------------------------------------------------------------
+
+
+class Judge:
+    """Exact references of a task, and how a policy fares beside them. It never draws from the training's generator."""
+
+    def __init__(self, task: TableTask, settings: Settings, make_input: Callable, carry: Callable) -> None:
+        self.task, self.settings, self.how = task, settings, dict(make_input=make_input, carry=carry)
+        self.script = self.perfect_script = None
+        if task.problem_count is None:
+            best = bayes_optimal_return(task.arms, task.pulls) if task.pulls <= 12 else float("nan")
+            self.references = dict(optimal_return=best, no_exploration_return=task.pulls / 2)
+            self.test, self.goals = task.draw(2000, torch.Generator().manual_seed(20161109), "test"), None
+        else:
+            goals = task.tables.instructions - 1
+            self.test = task.each(copies=goals, split="test")
+            self.goals = torch.arange(1, goals + 1).repeat(len(self.test.index) // goals)
+            self.knowledge = Knowledge(task)
+            self.references = dict(
+                optimal_return=float(optimal_values(task)[:, 1:].mean()),
+                no_exploration_return=self.knowledge.no_exploration,
+            )
+            script = shortest_exploration(task)
+            self.perfect_script = torch.cat([script, torch.tensor([task.end_action])])
+        if settings.explorer == "perfect":
+            self.script = self.perfect_script
+        if self.perfect_script is None and "perfect" in (settings.explorer, settings.executor):
+            raise CourseError(
+                Bilingual(
+                    f"{task.name}에는 완벽한 탐험자나 실행자가 준비되어 있지 않습니다. explorer와 executor를 'learned'로 두십시오.",
+                    f"Task {task.name} has no perfect explorer or executor. Leave explorer and executor at 'learned'.",
+                )
+            )
+        if settings.executor == "perfect":
+            worth = self.knowledge.execution_worth
+            keys = torch.tensor([sum(1 << problem for problem in problems) for problems in worth])
+            self._keys, order = keys.sort()
+            self._worth = torch.tensor(list(worth.values()))[order]
+
+    def lesson(self, trials: Trials) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What is learned from: rewards, where the trial is over, steps that act, steps of which a value is learned.
+
+        With a scripted explorer its steps teach no action; with a perfect executor the trial is over after
+        exploration, which is paid the exact worth of what it found out.
+        """
+        last = trials.done & (trials.episode == self.task.trial.episodes - 1)
+        reward, acts = trials.reward, trials.valid
+        if self.settings.explorer == "perfect":
+            acts = acts & (trials.episode > 0)
+        if self.settings.executor == "perfect":
+            last = trials.done & (trials.episode == 0)
+            acts = acts & (trials.episode == 0)
+            reward = last * self.worth_of_knowledge(trials)[:, None]
+        lives = (last.cumsum(dim=1) - last.long()) == 0  # up to and including the trial's last step
+        return reward, last, acts & lives, lives
+
+    def worth_of_knowledge(self, trials: Trials) -> Tensor:
+        """The exact return that execution can expect with what each trial's exploration found out: (B,)."""
+        from course_lib.exact import possible_problems
+
+        possible = possible_problems(self.task.tables, trials)  # (B, T, M)
+        first = (trials.episode == 1).float().argmax(dim=1)
+        known = possible[torch.arange(len(first)), first]  # (B, M)
+        key = (known.long() << torch.arange(known.shape[1])).sum(dim=1)
+        return self._worth[torch.searchsorted(self._keys, key)]
+
+    @torch.no_grad()
+    def snapshot(self, policy, update, env_steps, seconds, metrics, checkpoint) -> Snapshot:
+        task, generator = self.task, torch.Generator(self.test.index.device).manual_seed(7)
+        trials, hidden, _ = play_trials(
+            policy, task, self.test, generator, greedy=True, script=self.script, instruction=self.goals, **self.how
+        )
+        metrics = metrics | dict(test_return=float(trials.returns(task.trial).mean()))
+        belief = None
+        if task.problem_count is not None:
+            belief = exact_belief(task.tables, trials)
+            metrics["information"] = float(exploration_information(task.tables, trials).mean())
+            metrics["information_max"] = float(torch.log(torch.tensor(float(task.problem_count))))
+            told, _, _ = play_trials(
+                policy, task, self.test, generator, greedy=True,
+                script=self.perfect_script, instruction=self.goals, **self.how,
+            )  # fmt: skip
+            metrics["execution_given_exploration"] = float(told.returns(task.trial).mean())
+            if self.settings.executor == "perfect":
+                metrics["test_return"] = float(self.worth_of_knowledge(trials).mean())
+        return Snapshot(
+            method="rl2",
+            task=task.name,
+            update=update,
+            env_steps=env_steps,
+            seconds=seconds,
+            metrics=metrics,
+            references=self.references,
+            trials=trials,
+            hidden=hidden,
+            belief=belief,
+            checkpoint=checkpoint,
+        )

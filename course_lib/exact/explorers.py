@@ -1,0 +1,50 @@
+"""A perfect explorer: the shortest list of actions after which the problem is known, whatever it is."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.tasks.tables import TableTask
+
+
+def shortest_exploration(task: TableTask) -> Tensor:
+    """Breadth-first search for the shortest action sequence that tells every problem from every other.
+
+    The sequence is fixed beforehand; nothing that is seen changes it. (On the map task it is the walk to the
+    map. Where finding out needs decisions on the way, no such sequence may exist.)
+
+    Returns:
+        (steps,) int64.
+    Raises:
+        CourseError: no sequence within the horizon does it.
+    """
+    tables = task.tables
+    every = torch.arange(tables.problems)
+    usable = [action for action in range(len(task.actions)) if action != task.end_action]
+
+    # A node is where each problem would have taken us, and a label by which problems can be told apart.
+    state, label = torch.full_like(every, tables.start), torch.zeros_like(every)
+    frontier, known = [(state, label, [])], set()
+    for _ in range(task.trial.horizon):
+        reached = []
+        for state, label, actions in frontier:
+            for action in usable:
+                arrived = tables.next_state[every, state, action]
+                shown = torch.stack([label, arrived, tables.sense[every, arrived]], dim=1)
+                told_apart = shown.unique(dim=0, return_inverse=True)[1]
+                if told_apart.max() + 1 == tables.problems:
+                    return torch.tensor([*actions, action])
+                node = tuple(arrived.tolist()), tuple(told_apart.tolist())
+                over = tables.ends[0, 0, arrived].any()
+                if node not in known and not over:
+                    known.add(node)
+                    reached.append((arrived, told_apart, [*actions, action]))
+        frontier = reached
+    raise CourseError(
+        Bilingual(
+            f"{task.name}에서는 정해 둔 행동 목록만으로 모든 문제를 구별할 수 없습니다.",
+            f"No fixed list of actions tells all problems of {task.name} apart within one episode.",
+        )
+    )
