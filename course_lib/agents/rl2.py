@@ -16,6 +16,7 @@ of ``train``: a learner's own can be trained with.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -27,7 +28,7 @@ from torch.nn import functional as F
 from course_lib.agents.networks import gru, linear
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.exact import Knowledge, exact_belief, exploration_information, optimal_values
+from course_lib.exact import Knowledge, exact_belief, exploration_information, optimal_values, possible_problems
 from course_lib.exact.bandits import bayes_optimal_return
 from course_lib.exact.explorers import shortest_exploration
 from course_lib.tasks import Drawn, TableTask, Trials
@@ -58,9 +59,9 @@ class Settings:
 
 # What differs from task to task. Chosen on training problems, over seeds other than those reported.
 SETTINGS = {
-    "bandit": Settings(reward_centre=0.5, reward_scale=0.2, trials=1024, updates=300),
-    "map": Settings(),
-    "homework-map": Settings(),
+    "bandit": Settings(updates=150, trials=512, learning_rate=5e-3, trace=0.3, reward_centre=0.5, reward_scale=0.2),
+    "map": Settings(updates=300),
+    "homework-map": Settings(updates=300),
 }
 
 
@@ -269,8 +270,10 @@ def train(
 
     def checkpoint() -> dict:
         return dict(
+            method="rl2",
+            task=task.name,
             policy={k: v.clone() for k, v in policy.state_dict().items()},
-            optimizer=optimizer.state_dict(),
+            optimizer=copy.deepcopy(optimizer.state_dict()),
             generator=generator.get_state(),
             settings=asdict(settings),
             update=update,
@@ -409,8 +412,6 @@ class Judge:
 
     def worth_of_knowledge(self, trials: Trials) -> Tensor:
         """The exact return that execution can expect with what each trial's exploration found out: (B,)."""
-        from course_lib.exact import possible_problems
-
         possible = possible_problems(self.task.tables, trials)  # (B, T, M)
         first = (trials.episode == 1).float().argmax(dim=1)
         known = possible[torch.arange(len(first)), first]  # (B, M)

@@ -1,0 +1,182 @@
+"""The stream: a method is a generator of snapshots, and everything else consumes it.
+
+``stream("rl2", "map", seed=0)`` is a training. ``record`` writes any stream to disk as it passes by; ``replay``
+yields it back, so that whatever draws a training also draws a recording, without training.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import torch
+
+from course_lib.agents import rl2
+from course_lib.agents.snapshot import Snapshot
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.exact import exact_belief
+from course_lib.tasks import Trials, make_task
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train: the generator, and its settings by task."""
+
+    train: Callable[..., Iterator[Snapshot]]
+    settings: dict
+
+
+METHODS = {"rl2": Method(rl2.train, rl2.SETTINGS)}
+
+
+def method_settings(method: str, task: str, **overrides):
+    """The settings of a method on a task, with some of them replaced.
+
+    Raises:
+        CourseError: unknown method, task or setting.
+    """
+    found = known_or_error(METHODS, method, Bilingual("방법", "method"))
+    settings = known_or_error(found.settings, task, Bilingual("태스크", "task"))
+    names = [f.name for f in fields(settings)]
+    for name in overrides:
+        known_or_error(dict.fromkeys(names), name, Bilingual("설정", "setting"))
+    return replace(settings, **overrides)
+
+
+def known_or_error(known: dict, name: str, kind: Bilingual):
+    """``known[name]``, or a sentence that names what is known."""
+    if name not in known:
+        names = ", ".join(known)
+        raise CourseError(
+            Bilingual(
+                f"'{name}'라는 {kind.ko}은(는) 없습니다. 다음 중 하나를 주십시오: {names}.",
+                f"There is no {kind.en} '{name}'. Give one of: {names}.",
+            )
+        )
+    return known[name]
+
+
+def stream(
+    method: str,
+    task: str,
+    seed: int = 0,
+    *,
+    resume: dict | None = None,
+    device: str = "cpu",
+    functions: dict[str, Callable] | None = None,
+    **overrides,
+) -> Iterator[Snapshot]:
+    """Train ``method`` on ``task``, one snapshot at a time.
+
+    Args:
+        seed: of the generator from which every random draw of the training comes.
+        resume: a ``snapshot.checkpoint()`` of the same method and task.
+        functions: the learner's own functions, in place of the reference ones (see the method's ``train``).
+        overrides: settings to replace, such as ``updates=50``.
+    Raises:
+        CourseError: unknown method, task or setting; a checkpoint of another one.
+    """
+    settings = method_settings(method, task, **overrides)
+    if resume is not None and {resume.get("method"), resume.get("task")} != {method, task}:
+        raise CourseError(
+            Bilingual(
+                f"이 체크포인트는 {method} {task}의 것이 아닙니다. 같은 방법과 태스크로 저장한 파일을 주십시오.",
+                f"This checkpoint is not one of {method} on {task}. Give one saved by the same method and task.",
+            )
+        )
+    generator = torch.Generator(device).manual_seed(seed)
+    return METHODS[method].train(make_task(task), settings, generator, resume, **(functions or {}))
+
+
+# -- recordings -------------------------------------------------------------------------------------------------
+
+
+def snapshot_to_dict(snapshot: Snapshot, keep: torch.Tensor | None = None) -> dict:
+    """A snapshot as small plain data: no checkpoint, no belief (it follows exactly from the trials), a byte
+    for each hidden unit (a GRU's lie between −1 and 1), and of the trials only those in ``keep``."""
+    data = {f.name: getattr(snapshot, f.name) for f in fields(snapshot)}
+    del data["checkpoint"], data["belief"]
+    trials = snapshot.trials if keep is None else snapshot.trials.map(lambda column: column[keep])
+    small = {torch.int64: torch.int16, torch.float32: torch.float16}
+    data["trials"] = {
+        name: column.to(small.get(column.dtype, column.dtype)) for name, column in vars(trials).items()
+    }
+    if snapshot.hidden is not None:
+        hidden = snapshot.hidden if keep is None else snapshot.hidden[keep]
+        data["hidden"] = (hidden * 127).round().to(torch.int8)
+    return data
+
+
+def snapshot_from_dict(data: dict) -> Snapshot:
+    """The inverse of ``snapshot_to_dict``, up to its rounding."""
+    wide = {torch.int16: torch.int64, torch.float16: torch.float32}
+    trials = Trials(**{name: column.to(wide.get(column.dtype, column.dtype)) for name, column in data["trials"].items()})
+    task = make_task(data["task"])
+    belief = exact_belief(task.tables, trials) if task.problem_count is not None else None
+    hidden = None if data["hidden"] is None else data["hidden"].float() / 127
+    return Snapshot(**data | dict(trials=trials, hidden=hidden, belief=belief))
+
+
+def record(
+    snapshots: Iterator[Snapshot], path: str | Path, keep: torch.Tensor | None = None
+) -> Iterator[Snapshot]:
+    """Pass a stream on and keep it; the file appears, whole, when the stream ends or is closed.
+
+    Args:
+        keep: which trials of each snapshot to keep, as indices; all if None.
+    Raises:
+        CourseError: the folder of ``path`` can't be written to. Said before training begins.
+    """
+    path = Path(path)
+    save_whole({"snapshots": []}, path.with_name(path.name + ".probe")).unlink()
+    kept = []
+    try:
+        for snapshot in snapshots:
+            kept.append(snapshot_to_dict(snapshot, keep))
+            yield snapshot
+    finally:
+        save_whole({"snapshots": kept}, path)
+
+
+def save_whole(content: dict, path: Path) -> Path:
+    """``torch.save`` to a temporary name, then rename: a file of this name is always whole."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        torch.save(content, partial)
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)
+        raise CourseError(
+            Bilingual(
+                f"'{path}'에 쓸 수 없습니다({error}). 쓸 수 있는 폴더와 남은 디스크 공간을 확인하십시오.",
+                f"'{path}' can't be written ({error}). Check that the folder is writable and the disk has room.",
+            )
+        ) from error
+    return path
+
+
+def load_whole(path: str | Path) -> dict:
+    """Read what ``save_whole`` wrote: tensors and plain data only, no code.
+
+    Raises:
+        CourseError: there is no such file, or it is not one of ours.
+    """
+    try:
+        return torch.load(path, weights_only=True)
+    except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise CourseError(
+            Bilingual(
+                f"'{path}'을(를) 읽을 수 없습니다. 이 강의가 저장한 파일인지, 온전한지 확인하십시오.",
+                f"'{path}' can't be read. Check that it is a file saved by this course, and whole.",
+            )
+        ) from error
+
+
+def replay(path: str | Path) -> Iterator[Snapshot]:
+    """Yield the snapshots of a recording, in order."""
+    for data in load_whole(path)["snapshots"]:
+        yield snapshot_from_dict(data)

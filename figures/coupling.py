@@ -1,0 +1,96 @@
+"""The coupling problem, measured: the runs behind lesson 01's figure and its numbers.
+
+    python figures/coupling.py run     # about 45 minutes on one core; goes on where it was interrupted
+    python figures/coupling.py table   # prints the summary
+
+Every run is RL² with the settings of ``course_lib.agents.rl2.SETTINGS``. Seeds 0 to 9 were not used in
+choosing them (100 was). Nothing is left out: a run that failed stands in ``coupling.json`` like the others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from course_lib.training import stream
+
+RESULTS = Path(__file__).with_suffix(".json")
+KEPT = ("test_return", "train_return", "information", "execution_given_exploration", "entropy")
+
+
+def forget_each_episode(hidden, new_episode, new_trial):
+    """The silent bug: the hidden state is reset at every episode instead of at every trial."""
+    return hidden * ~new_episode[:, None]
+
+
+# name: (task, seeds, settings, and, where a perfect half is taken away again, after how many updates)
+VARIANTS = {
+    "together": ("map", range(10), {}, None),
+    "perfect executor": ("map", range(10), dict(executor="perfect", updates=100), None),
+    "perfect explorer": ("map", range(10), dict(explorer="perfect"), None),
+    "bandit": ("bandit", range(10), {}, None),
+    "bandit, memory reset each episode": ("bandit", range(5), {}, None),
+    "perfect executor, then together": ("map", range(5), dict(executor="perfect"), 60),
+    "perfect explorer, then together": ("map", range(5), dict(explorer="perfect"), 100),
+    "homework": ("homework-map", range(5), {}, None),
+    "together, entropy 0.1": ("map", range(3), dict(entropy=0.1), None),
+    "together, 1024 trials": ("map", range(3), dict(trials=1024), None),
+}
+
+
+def one_run(variant: str, seed: int) -> list[dict]:
+    """The curve of one training: a row a snapshot."""
+    task, _, settings, release = VARIANTS[variant]
+    functions = {"carry": forget_each_episode} if "reset" in variant else None
+    rows, resume = [], None
+    for snapshot in stream("rl2", task, seed, functions=functions, **settings):
+        rows.append(row(snapshot))
+        if release is not None and snapshot.update >= release:
+            resume = snapshot.checkpoint()
+            break
+    if resume is not None:
+        rows += [row(snapshot) for snapshot in stream("rl2", task, seed, resume=resume)]
+    return rows
+
+
+def row(snapshot) -> dict:
+    numbers = {name: round(snapshot.metrics[name], 4) for name in KEPT if name in snapshot.metrics}
+    return dict(update=snapshot.update, env_steps=snapshot.env_steps, seconds=round(snapshot.seconds, 1)) | numbers
+
+
+def run() -> None:
+    torch.set_num_threads(1)
+    done = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    done["command"] = "python figures/coupling.py run"
+    done["versions"] = dict(python=sys.version.split()[0], torch=torch.__version__)
+    runs = done.setdefault("runs", {})
+    for variant, (_, seeds, *_) in VARIANTS.items():
+        for seed in seeds:
+            if str(seed) in runs.get(variant, {}):
+                continue
+            rows = one_run(variant, seed)
+            runs.setdefault(variant, {})[str(seed)] = rows
+            partial = RESULTS.with_suffix(".partial")
+            partial.write_text(json.dumps(done), encoding="utf-8")
+            os.replace(partial, RESULTS)
+            print(variant, seed, rows[-1], flush=True)
+
+
+def table() -> None:
+    """For each variant: the last numbers, median and range over seeds."""
+    for variant, seeds in json.loads(RESULTS.read_text(encoding="utf-8"))["runs"].items():
+        print(f"{variant} ({len(seeds)} seeds)")
+        last = [rows[-1] for rows in seeds.values()]
+        for name in ("test_return", "information", "execution_given_exploration", "seconds", "env_steps"):
+            values = [end[name] for end in last if name in end]
+            if values:
+                print(f"  {name}: median {median(values):.3f}, from {min(values):.3f} to {max(values):.3f}")
+
+
+if __name__ == "__main__":
+    {"run": run, "table": table}[sys.argv[1] if len(sys.argv) > 1 else "table"]()
