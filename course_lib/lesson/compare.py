@@ -1,0 +1,262 @@
+"""Two answers compared deeply, and any value shown in a few readable lines.
+
+Numbers, strings, tensors, arrays, lists, tuples, dictionaries and dataclasses may be nested in each
+other. Nothing shown contains a memory address or anything else that differs between two runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import numbers
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from course_lib.bilingual import Bilingual
+
+PLAIN_NUMBERS = (numbers.Number, np.bool_)
+MOST_CHARACTERS = 420  # of one value in a card
+
+
+class Difference(NamedTuple):
+    """How an answer differs from the expected one: a short kind, and a sentence a language."""
+
+    kind: str  # "type", "shape", "dtype", "gradient", "nan", "length", "keys" or "value"
+    message: Bilingual
+
+
+def difference(
+    expected: object,
+    got: object,
+    *,
+    tolerance: float = 1e-5,
+    dtype_matters: bool = False,
+    where: str = "result",
+) -> Difference | None:
+    """The first difference between two values, or None where they agree.
+
+    A float agrees when |got − expected| ≤ ``tolerance`` · (1 + |expected|); integers, booleans and
+    strings agree exactly. NaN agrees with NaN and shapes never broadcast. A tensor must be a tensor,
+    because the learner's function is trained with afterwards; a plain number may be a 0-d tensor.
+    """
+    inner = {"tolerance": tolerance, "dtype_matters": dtype_matters}
+    if isinstance(expected, (torch.Tensor, np.ndarray)):
+        if not isinstance(got, type(expected)) and not (
+            isinstance(expected, torch.Tensor) and isinstance(got, torch.Tensor)
+        ):
+            return _wrong_type(expected, got, where)
+        return _array_difference(expected, got, tolerance, dtype_matters, where)
+    if isinstance(expected, PLAIN_NUMBERS):
+        return _number_difference(expected, got, tolerance, where)
+    if isinstance(expected, str):
+        if not isinstance(got, str):
+            return _wrong_type(expected, got, where)
+        return None if expected.strip().casefold() == got.strip().casefold() else _wrong_value(expected, got, where)
+    if dataclasses.is_dataclass(expected) and not isinstance(expected, type):
+        if type(got) is not type(expected):
+            return _wrong_type(expected, got, where)
+        parts = [(f"{where}.{field.name}", field.name) for field in dataclasses.fields(expected)]
+        found = (
+            difference(getattr(expected, name), getattr(got, name), where=place, **inner) for place, name in parts
+        )
+        return next(filter(None, found), None)
+    if isinstance(expected, Mapping):
+        if not isinstance(got, Mapping):
+            return _wrong_type(expected, got, where)
+        if set(expected) != set(got):
+            return Difference("keys", Bilingual(
+                ko=f"`{where}`의 키가 다릅니다: 기대 {_keys(expected)}, 받은 값 {_keys(got)}.",
+                en=f"the keys of `{where}` differ: expected {_keys(expected)}, got {_keys(got)}.",
+            ))
+        found = (
+            difference(expected[key], got[key], where=f"{where}[{compact(key)}]", **inner) for key in expected
+        )
+        return next(filter(None, found), None)
+    if isinstance(expected, (list, tuple)):
+        if not isinstance(got, (list, tuple)):
+            return _wrong_type(expected, got, where)
+        if len(expected) != len(got):
+            return Difference("length", Bilingual(
+                ko=f"`{where}`의 길이가 다릅니다: 기대 {len(expected)}, 받은 값 {len(got)}.",
+                en=f"the length of `{where}` differs: expected {len(expected)}, got {len(got)}.",
+            ))
+        found = (
+            difference(one, other, where=f"{where}[{index}]", **inner)
+            for index, (one, other) in enumerate(zip(expected, got, strict=True))
+        )
+        return next(filter(None, found), None)
+    if type(expected) is not type(got):
+        return _wrong_type(expected, got, where)
+    return None if expected == got else _wrong_value(expected, got, where)
+
+
+def unchanged(before: object, after: object) -> bool:
+    """True when no tensor, array or container inside a value was altered, to the last bit.
+
+    Objects of other kinds (functions, generators, environments) may keep a state of their own and
+    count as unchanged.
+    """
+    if isinstance(before, torch.Tensor):
+        return (
+            before.shape == after.shape
+            and before.dtype == after.dtype
+            and bool(((before == after) | ((before != before) & (after != after))).all())
+        )
+    if isinstance(before, np.ndarray):
+        return before.shape == after.shape and before.dtype == after.dtype and before.tobytes() == after.tobytes()
+    if isinstance(before, torch.nn.Module):
+        return unchanged(before.state_dict(), after.state_dict())
+    if dataclasses.is_dataclass(before) and not isinstance(before, type):
+        return unchanged(vars(before), vars(after))
+    if isinstance(before, Mapping):
+        return list(before) == list(after) and all(unchanged(before[key], after[key]) for key in before)
+    if isinstance(before, (list, tuple)):
+        return len(before) == len(after) and all(map(unchanged, before, after))
+    if isinstance(before, (str, *PLAIN_NUMBERS)):
+        return type(before) is type(after) and (before == after or before != before)
+    return True
+
+
+def compact(value: object) -> str:
+    """A value in a few lines: a tensor as its shape, its dtype and its first numbers."""
+    return _clip(_compact(value))
+
+
+def _compact(value: object) -> str:
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        array = _as_tensor(value)
+        kind = "tensor" if isinstance(value, torch.Tensor) else "array"
+        dtype = str(value.dtype).removeprefix("torch.")
+        separator = " " if array.ndim < 2 else "\n"
+        return f"{kind} {_shape(array)} {dtype}{separator}{_digits(array)}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, np.generic):
+        return _compact(value.item())
+    if value is None or value is ... or isinstance(value, (str, *PLAIN_NUMBERS)):
+        return repr(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = (f"{field.name}={_compact(getattr(value, field.name))}" for field in dataclasses.fields(value))
+        return f"{type(value).__name__}({', '.join(fields)})"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_compact(key)}: {_compact(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        inside = ", ".join(map(_compact, value))
+        if isinstance(value, list):
+            return f"[{inside}]"
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    if isinstance(value, (set, frozenset)):
+        return "{" + ", ".join(sorted(map(_compact, value))) + "}"
+    # The default repr of most other objects holds a memory address, which differs in every run.
+    return getattr(value, "__name__", f"<{type(value).__name__}>")
+
+
+def _array_difference(expected, got, tolerance: float, dtype_matters: bool, where: str) -> Difference | None:
+    if tuple(expected.shape) != tuple(got.shape):
+        return Difference("shape", Bilingual(
+            ko=f"`{where}`의 모양(shape)이 다릅니다: 기대 {_shape(expected)}, 받은 값 {_shape(got)}.",
+            en=f"the shape of `{where}` differs: expected {_shape(expected)}, got {_shape(got)}.",
+        ))
+    if dtype_matters and expected.dtype != got.dtype:
+        return Difference("dtype", Bilingual(
+            ko=f"`{where}`의 자료형(dtype)이 다릅니다: 기대 {expected.dtype}, 받은 값 {got.dtype}.",
+            en=f"the dtype of `{where}` differs: expected {expected.dtype}, got {got.dtype}.",
+        ))
+    if getattr(expected, "requires_grad", False) and not got.requires_grad:
+        return Difference("gradient", Bilingual(
+            ko=f"`{where}`에 그래디언트가 흐르지 않습니다: `detach`, `no_grad`, `.item()`을 쓰지 않았는지 보세요.",
+            en=f"no gradient flows through `{where}`: look for `detach`, `no_grad` or `.item()`.",
+        ))
+    wanted, given = _as_tensor(expected), _as_tensor(got)
+    exact = not (wanted.is_floating_point() or given.is_floating_point())
+    slack = 0.0 if exact else tolerance
+    wanted, given = wanted.double(), given.double()
+    new_nan = given.isnan() & ~wanted.isnan()
+    if new_nan.any():
+        return _not_a_number(where, int(new_nan.sum()), given.numel())
+    agrees = (wanted == given) | (wanted.isnan() & given.isnan())
+    agrees |= (wanted - given).abs() <= slack * (1 + wanted.abs().nan_to_num(posinf=0.0))
+    if agrees.all():
+        return None
+    wrong = (~agrees).nonzero()
+    first = tuple(wrong[0].tolist())
+    place = f"{where}[{', '.join(map(str, first))}]" if first else where
+    one, other = _compact(wanted[first].item()), _compact(given[first].item())
+    return Difference("value", Bilingual(
+        ko=f"{wanted.numel()}개 중 {len(wrong)}개가 다릅니다: `{place}`에서 기대 {one}, 받은 값 {other}.",
+        en=f"{len(wrong)} of {wanted.numel()} numbers differ: at `{place}` expected {one}, got {other}.",
+    ))
+
+
+def _number_difference(expected, got, tolerance: float, where: str) -> Difference | None:
+    if isinstance(got, (torch.Tensor, np.ndarray)):
+        if got.ndim:
+            return _wrong_type(expected, got, where)
+        got = got.item()
+    if not isinstance(got, PLAIN_NUMBERS):
+        return _wrong_type(expected, got, where)
+    # True == 1 in Python, and a learner who answers `True` to "which line?" has not said 1.
+    if isinstance(expected, (bool, np.bool_)) != isinstance(got, (bool, np.bool_)):
+        return _wrong_type(expected, got, where)
+    if got != got and expected == expected:
+        return _not_a_number(where, 1, 1)
+    if expected == got or (expected != expected and got != got):
+        return None
+    if isinstance(expected, numbers.Integral) or not abs(got - expected) <= tolerance * (1 + abs(expected)):
+        return _wrong_value(expected, got, where)
+    return None
+
+
+def _wrong_type(expected: object, got: object, where: str) -> Difference:
+    one, other = _kind(expected), _kind(got)
+    return Difference("type", Bilingual(
+        ko=f"`{where}`의 종류(type)가 다릅니다: 기대 {one}, 받은 값 {other}.",
+        en=f"the type of `{where}` differs: expected {one}, got {other}.",
+    ))
+
+
+def _wrong_value(expected: object, got: object, where: str) -> Difference:
+    return Difference("value", Bilingual(
+        ko=f"`{where}`의 값이 다릅니다: 기대 {compact(expected)}, 받은 값 {compact(got)}.",
+        en=f"the value of `{where}` differs: expected {compact(expected)}, got {compact(got)}.",
+    ))
+
+
+def _not_a_number(where: str, count: int, total: int) -> Difference:
+    return Difference("nan", Bilingual(
+        ko=f"`{where}`의 {total}개 중 {count}개가 NaN입니다: 0으로 나누거나 0의 로그를 구하지 않았는지 보세요.",
+        en=f"{count} of {total} numbers in `{where}` are NaN: look for a division by 0 or a logarithm of 0.",
+    ))
+
+
+def _as_tensor(value) -> torch.Tensor:
+    return value.detach().cpu() if isinstance(value, torch.Tensor) else torch.as_tensor(value)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        return f"{type(value).__name__} {_shape(value)}"
+    return type(value).__name__
+
+
+def _shape(value) -> str:
+    return str(tuple(value.shape))
+
+
+def _keys(value: Mapping) -> str:
+    return _clip(", ".join(sorted(map(_compact, value))) or "{}")
+
+
+def _digits(array: torch.Tensor) -> str:
+    if array.is_floating_point():
+        array = array.double()  # bfloat16 has no numpy counterpart
+        array = torch.where(array == 0, 0.0, array)  # −0 and 0 are shown alike
+    return np.array2string(
+        array.numpy(), precision=4, suppress_small=True, threshold=40, edgeitems=3, separator=", ", max_line_width=96
+    )
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS].rstrip() + " …"

@@ -1,0 +1,704 @@
+"""Exercises: what one is, how an answer is judged, and what the learner sees.
+
+An author writes an :class:`Exercise` and registers it; a notebook cell calls :func:`check`, :func:`hint`,
+:func:`solution`, :func:`card` or :func:`yours_or_reference` with the exercise's id. An answer is a function, run on
+seeded cases beside an independent reference, or a plain value (a choice, a line number, a measured number).
+
+Four outcomes: PASS, FAIL (it runs and is wrong), ERROR (it raises), TODO (not written yet). ``check`` prints one
+line that is the same in both languages, shows a card, and raises on anything but PASS, so that a notebook run by
+nbval fails exactly there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import importlib
+import inspect
+import io
+import linecache
+import random
+import re
+import sysconfig
+import textwrap
+import traceback
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+import course_lib
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.lesson import cards
+from course_lib.lesson.compare import compact, difference, unchanged
+from course_lib.lesson.progress import progress_table, record_check, record_hint
+
+SYMBOLS = {"PASS": ("✓", "good"), "FAIL": ("✗", "bad"), "ERROR": ("⚠", "bad"), "TODO": ("…", "careful")}
+OUTCOMES = {
+    "PASS": Bilingual(ko="통과했습니다", en="passed"),
+    "FAIL": Bilingual(ko="아직 다릅니다", en="not yet right"),
+    "ERROR": Bilingual(ko="실행 중 오류가 났습니다", en="stopped with an error"),
+    "TODO": Bilingual(ko="아직 쓰지 않았습니다", en="not written yet"),
+}
+MOST_PRINTED = 400  # characters of the learner's own prints shown in a card
+HINTS = 3
+
+
+@dataclass(frozen=True)
+class WrongAnswer:
+    """A mistake learners really make, kept as a working wrong answer with its own message."""
+
+    name: str
+    answer: object  # a function, or a value in an exercise whose answer is a value
+    message: Bilingual
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """One exercise of a lesson; :func:`validate` lists what is wrong with one.
+
+    ``reference`` computes the expected values and is written independently of ``solution``, the function (or value)
+    that a learner is shown: its text is read from its own source, so it cannot drift. ``cases`` draws argument tuples
+    of several shapes from a generator; without it the answer is a plain value, compared with ``reference``.
+    """
+
+    id: str  # "1.2": second exercise of lesson 01
+    title: Bilingual
+    minutes: int
+    difficulty: int  # 1..5
+    signature: str  # 'carry_hidden_state(hidden, trial_starts)', or 'line = …' for a value
+    reference: object
+    solution: object
+    why: Bilingual  # shown with the solution: why it is right
+    hints: tuple[Bilingual, Bilingual, Bilingual]
+    wrong: tuple[WrongAnswer, ...]
+    also_right: tuple[object, ...] = ()
+    cases: Callable[[torch.Generator], list[tuple]] | None = None
+    tolerance: float = 1e-5
+    dtype_matters: bool = False
+    may_change_inputs: bool = False  # a function that is meant to work in place, as a training step does
+
+    @property
+    def lesson(self) -> str:
+        return self.id.split(".")[0]
+
+    @property
+    def seed(self) -> int:
+        """The seed of the cases when none is given: fixed, and another one in each exercise."""
+        return zlib.crc32(self.id.encode())
+
+
+class Verdict(NamedTuple):
+    """What became of an answer; the texts describe the first case that did not pass."""
+
+    exercise: Exercise
+    outcome: str  # "PASS", "FAIL", "ERROR" or "TODO"
+    passed: int
+    total: int
+    message: Bilingual | None = None
+    mistake: WrongAnswer | None = None
+    call: str = ""
+    expected: str = ""
+    got: str = ""
+    printed: str = ""
+
+    @property
+    def line(self) -> str:
+        return f"[{self.exercise.id}] {self.outcome} {self.passed}/{self.total}"
+
+
+class NotSolvedYet(Exception):
+    """Raised by ``check`` on anything but PASS; Jupyter shows it as one line."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        said = verdict.mistake.message if verdict.mistake else verdict.message
+        self.sentence = " ".join(f"{verdict.line} · {said}".replace("`", "").split())
+        super().__init__(self.sentence)
+        self.verdict = verdict
+
+    def _render_traceback_(self) -> list[str]:
+        return [self.sentence]
+
+
+# ── the exercises of the course ──────────────────────────────────────────────────────────────────────────────────
+
+_registered: dict[str, Exercise] = {}
+_attempted: set[str] = set()  # in this kernel only: stored outputs must not depend on earlier runs
+_hints_read: dict[str, int] = {}
+_nudged: set[str] = set()
+
+
+def register(exercise: Exercise) -> Exercise:
+    """Make an exercise known under its id; an id that is taken is an author's mistake."""
+    if exercise.id in _registered:
+        raise CourseError(Bilingual(
+            ko=f'연습 번호 "{exercise.id}"이(가) 두 번 등록되었습니다. 번호는 하나뿐이어야 합니다.',
+            en=f'Exercise id "{exercise.id}" is registered twice. Give each exercise an id of its own.',
+        ))
+    _registered[exercise.id] = exercise
+    return exercise
+
+
+def find(exercise_id: str) -> Exercise:
+    """The exercise with this id; the exercises of its lesson are loaded when first asked for."""
+    if not isinstance(exercise_id, str):
+        raise CourseError(Bilingual(
+            ko='연습 번호를 따옴표 안에 먼저 쓰세요. 예: `check("1.1", my_function)`.',
+            en='Write the exercise id first, in quotes, for example `check("1.1", my_function)`.',
+        ))
+    if exercise_id not in _registered:
+        load_lesson(exercise_id.split(".")[0])
+    if exercise_id in _registered:
+        return _registered[exercise_id]
+    lesson = exercise_id.split(".")[0]
+    known = exercises_of(lesson) or list(_registered.values())
+    names = ", ".join(exercise.id for exercise in known) or "-"
+    raise CourseError(Bilingual(
+        ko=f'"{exercise_id}"이라는 연습은 없습니다. 있는 연습: {names}.',
+        en=f'There is no exercise "{exercise_id}". These exist: {names}.',
+    ))
+
+
+def exercises_of(lesson: str) -> list[Exercise]:
+    """The exercises of one lesson ("1" or "01"), in the order of their ids."""
+    lesson = str(lesson).lstrip("0") or "0"
+    load_lesson(lesson)
+    return _in_order(exercise for exercise in _registered.values() if exercise.lesson == lesson)
+
+
+def all_exercises() -> list[Exercise]:
+    """The exercises of all lessons, in the order of their ids."""
+    for folder in course_lib.__path__:
+        for file in Path(folder, "lesson", "exercises").glob("lesson[0-9]*.py"):
+            load_lesson(str(int(file.stem.removeprefix("lesson"))))
+    return _in_order(_registered.values())
+
+
+def _in_order(exercises: Iterable[Exercise]) -> list[Exercise]:
+    """Ordered by id: 1.2 before 1.10."""
+    return sorted(exercises, key=lambda exercise: [int(part) for part in re.findall(r"\d+", exercise.id)])
+
+
+def load_lesson(lesson: str) -> None:
+    """Import the exercises and questions of a lesson ("1"); nothing happens for a lesson without any."""
+    if not lesson.isdecimal():
+        return
+    module = f"course_lib.lesson.exercises.lesson{int(lesson):02d}"
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        if not module.startswith(missing.name or "-"):  # something that the lesson itself imports is missing
+            raise
+
+
+# ── what a notebook cell calls ───────────────────────────────────────────────────────────────────────────────────
+
+
+def check(exercise_id: str, answer: object = None, *, seed: int | None = None) -> None:
+    """Judge an answer: print one line, show a card, and raise :class:`NotSolvedYet` on anything but PASS.
+
+    Raises CourseError for an unknown id. ``seed`` draws other cases than the usual ones.
+    """
+    exercise = find(exercise_id)
+    verdict = judge(exercise, answer, seed)
+    if verdict.outcome != "TODO":
+        _attempted.add(exercise.id)
+    record_check(exercise.id, verdict.outcome)
+    print(verdict.line)
+    cards.show(_verdict_card(verdict))
+    if verdict.outcome != "PASS":
+        raise NotSolvedYet(verdict)
+
+
+def hint(exercise_id: str, number: int | None = None) -> None:
+    """Show the next hint (first, second, third on successive calls), or hint ``number`` 1..3."""
+    exercise = find(exercise_id)
+    if number is not None and number not in range(1, HINTS + 1):
+        raise CourseError(Bilingual(
+            ko=f"힌트 번호는 1, 2, 3 가운데 하나입니다. 받은 값: {compact(number)}.",
+            en=f"A hint's number is 1, 2 or 3; got {compact(number)}.",
+        ))
+    number = number or min(_hints_read.get(exercise.id, 0) + 1, HINTS)
+    _hints_read[exercise.id] = max(number, _hints_read.get(exercise.id, 0))
+    record_hint(exercise.id, number)
+    after = (
+        Bilingual(ko=f'다음 힌트: `hint("{exercise.id}")`', en=f'Next hint: `hint("{exercise.id}")`')
+        if number < HINTS
+        else Bilingual(ko=f'풀이: `solution("{exercise.id}")`', en=f'Solution: `solution("{exercise.id}")`')
+    )
+    label = f"[{exercise.id}] {number}/{HINTS}"
+    heading = cards.heading("➜", label, Bilingual(ko="힌트", en="Hint"), "calm")
+    cards.show(cards.panel("calm", heading, cards.words(exercise.hints[number - 1]), cards.quiet(after)))
+
+
+def solution(exercise_id: str) -> None:
+    """Show the solution and why it is right; before any attempt, first a nudge, then at the second call."""
+    exercise = find(exercise_id)
+    if exercise.id not in _attempted | _nudged:
+        _nudged.add(exercise.id)
+        heading = cards.heading("➜", f"[{exercise.id}]", Bilingual(ko="먼저 한번 해 보세요", en="Try it first"), "calm")
+        cards.show(cards.panel("calm", heading, cards.words(Bilingual(
+            ko=f'틀려도 괜찮습니다. `check("{exercise.id}", …)`가 무엇이 다른지 알려 주고, `hint("{exercise.id}")`가 '
+               f'한 걸음씩 돕습니다. 그래도 보려면 `solution("{exercise.id}")`을 한 번 더 실행하세요.',
+            en=f'A wrong try costs nothing: `check("{exercise.id}", …)` says what differs and `hint("{exercise.id}")` '
+               f'helps one step at a time. To see the solution anyway, run `solution("{exercise.id}")` once more.',
+        ))))
+        return
+    record_hint(exercise.id, HINTS + 1)
+    heading = cards.heading("✓", f"[{exercise.id}]", Bilingual(ko="풀이", en="Solution"), "good")
+    cards.show(cards.panel("good", heading, cards.python(solution_source(exercise)), cards.words(exercise.why)))
+
+
+def card(exercise_id: str) -> None:
+    """Show an exercise's title, time, difficulty and what to write."""
+    exercise = find(exercise_id)
+    heading = cards.heading("✎", f"[{exercise.id}]", exercise.title, "calm")
+    facts = Bilingual(
+        ko=f"{exercise.minutes}분 · 난이도 {cards.dots(exercise.difficulty)}",
+        en=f"{exercise.minutes} min · difficulty {cards.dots(exercise.difficulty)}",
+    )
+    help_line = Bilingual(
+        ko=f'막히면 `hint("{exercise.id}")`, 확인은 `check("{exercise.id}", …)`',
+        en=f'Stuck? `hint("{exercise.id}")` · to check: `check("{exercise.id}", …)`',
+    )
+    cards.show(cards.panel(
+        "calm", heading, cards.words(facts), cards.python(exercise.signature), cards.quiet(help_line)
+    ))
+
+
+def exercise_is_solved(exercise_id: str, answer: object) -> bool:
+    """Whether ``check`` would pass; prints, shows and records nothing."""
+    return judge(find(exercise_id), answer).outcome == "PASS"
+
+
+def yours_or_reference(exercise_id: str, answer: object) -> object:
+    """The learner's own answer where it passes, else the course's; shows which of the two is used from here on."""
+    exercise = find(exercise_id)
+    if exercise_is_solved(exercise_id, answer):
+        said = Bilingual(
+            ko=f"이제부터 **직접 쓴** `{exercise.signature}`을 씁니다.",
+            en=f"From here on **your own** `{exercise.signature}` is used.",
+        )
+        cards.show(cards.panel("good", cards.heading("✓", f"[{exercise.id}]", exercise.title, "good"), cards.words(said)))
+        return answer
+    said = Bilingual(
+        ko=f'[{exercise.id}]를 아직 통과하지 못해 **준비된 답**을 씁니다. 통과한 뒤 이 셀을 다시 실행하면 직접 쓴 답이 쓰입니다.',
+        en=f"[{exercise.id}] does not pass yet, so the **course's answer** is used. Run this cell again once it passes.",
+    )
+    cards.show(cards.panel("careful", cards.heading("…", f"[{exercise.id}]", exercise.title, "careful"), cards.words(said)))
+    return exercise.solution
+
+
+def progress() -> None:
+    """Show what is solved so far, over all lessons; the cell's output differs from learner to learner."""
+    cards.show(progress_table(all_exercises()))
+
+
+def solution_source(exercise: Exercise) -> str:
+    """The text of the solution, read from the function that is the solution."""
+    if callable(exercise.solution):
+        return textwrap.dedent(inspect.getsource(exercise.solution)).rstrip()
+    name = exercise.signature.split("=")[0].strip()
+    return f"{name} = {compact(exercise.solution)}" if name.isidentifier() else compact(exercise.solution)
+
+
+# ── judging ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Run(NamedTuple):
+    """What one answer did on one case."""
+
+    kind: str  # "value", "changed" (it altered its inputs), "error" or "todo"
+    value: object
+    printed: str
+    message: Bilingual | None = None  # of an error
+    error: type | None = None
+
+
+def judge(exercise: Exercise, answer: object, seed: int | None = None) -> Verdict:
+    """Judge an answer without printing, showing or recording anything."""
+    if exercise.cases is None:
+        return _judge_value(exercise, answer)
+    cases = draw_cases(exercise, seed)
+    if answer is None or answer is ...:
+        return Verdict(exercise, "TODO", 0, len(cases), _not_written(exercise))
+    if not callable(answer):
+        return Verdict(exercise, "FAIL", 0, len(cases), got=compact(answer), message=Bilingual(
+            ko=f"함수가 필요합니다: 괄호 없이 함수의 이름만 넘기세요. 받은 값의 종류: {type(answer).__name__}.",
+            en=f"A function is needed: pass its name without brackets. Got a value of type {type(answer).__name__}.",
+        ))
+    runs = [_run(exercise, answer, case) for case in cases]
+    expected = [_run(exercise, exercise.reference, case, shield=False).value for case in cases]
+    findings = [_examine(exercise, run, value) for run, value in zip(runs, expected, strict=True)]
+    passed = sum(finding is None for finding in findings)
+    if passed == len(cases):
+        return Verdict(exercise, "PASS", passed, passed)
+    first = next(index for index, finding in enumerate(findings) if finding is not None)
+    outcome, message = findings[first]
+    run = runs[first]
+    return Verdict(
+        exercise, outcome, passed, len(cases), message,
+        mistake=None if outcome == "TODO" else _recognise(exercise, cases, runs),
+        call=_call_text(exercise, cases[first]),
+        expected=compact(expected[first]),
+        got=compact(run.value) if run.kind in {"value", "changed"} else "",
+        printed=run.printed,
+    )
+
+
+def draw_cases(exercise: Exercise, seed: int | None = None) -> list[tuple]:
+    """The argument tuples of one check; the same seed draws the same cases."""
+    return exercise.cases(torch.Generator().manual_seed(exercise.seed if seed is None else seed))
+
+
+def _judge_value(exercise: Exercise, answer: object) -> Verdict:
+    if _unfilled(answer):
+        return Verdict(exercise, "TODO", 0, 1, _not_written(exercise))
+    if callable(answer):
+        return Verdict(exercise, "FAIL", 0, 1, Bilingual(
+            ko="함수가 아니라 값을 넘기세요.", en="Pass a value, not a function.",
+        ))
+    found = difference(exercise.reference, answer, tolerance=exercise.tolerance, where="answer")
+    if found is None:
+        return Verdict(exercise, "PASS", 1, 1)
+    # The expected value is the answer itself here, so it is never shown.
+    message = found.message if found.kind in {"type", "shape", "length", "keys", "nan"} else Bilingual(
+        ko="답이 다릅니다. 다시 살펴보세요.", en="The answer differs. Look again.",
+    )
+    mistake = next(
+        (wrong for wrong in exercise.wrong
+         if difference(wrong.answer, answer, tolerance=exercise.tolerance) is None),
+        None,
+    )
+    return Verdict(exercise, "FAIL", 0, 1, message, mistake, got=compact(answer))
+
+
+def _unfilled(answer: object) -> bool:
+    """A value that still holds a gap: None, ``...``, or a container with one inside."""
+    if isinstance(answer, Mapping):
+        return any(map(_unfilled, answer.values()))
+    if isinstance(answer, (list, tuple)):
+        return any(map(_unfilled, answer))
+    return answer is None or answer is ...
+
+
+def _not_written(exercise: Exercise) -> Bilingual:
+    return Bilingual(
+        ko=f'답을 아직 쓰지 않았습니다. 위 셀을 채운 뒤 다시 실행하세요. 힌트: `hint("{exercise.id}")`.',
+        en=f'Nothing is written yet. Fill in the cell above and run again. A hint: `hint("{exercise.id}")`.',
+    )
+
+
+def _run(exercise: Exercise, answer: Callable, case: tuple, shield: bool = True) -> Run:
+    """Call an answer on a copy of a case; without ``shield`` an exception is the author's and is raised."""
+    given = copy.deepcopy(case)
+    printed = io.StringIO()
+    try:
+        with _own_random_numbers(exercise.seed), _captured(printed):
+            value = answer(*given)
+    except Exception as problem:
+        if not shield:
+            raise
+        return _failed_run(answer, problem, printed.getvalue())
+    except SystemExit as problem:  # exit() in an answer must not end the learner's kernel
+        return _failed_run(answer, problem, printed.getvalue())
+    if value is ...:
+        return Run("todo", None, printed.getvalue())
+    altered = not exercise.may_change_inputs and not unchanged(case, given)
+    return Run("changed" if altered else "value", value, printed.getvalue())
+
+
+@contextlib.contextmanager
+def _own_random_numbers(seed: int) -> Iterator[None]:
+    """Fixed global random states inside, the learner's own ones afterwards."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed accelerators as well
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+
+
+@contextlib.contextmanager
+def _captured(printed: io.StringIO) -> Iterator[None]:
+    """Keep an answer's prints and warnings out of the notebook's stored output."""
+    with (
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _failed_run(answer: Callable, problem: BaseException, printed: str) -> Run:
+    frames = list(traceback.walk_tb(problem.__traceback__))
+    own = [(frame.f_code, line) for frame, line in frames if not _is_library(frame.f_code.co_filename)]
+    innermost = frames[-1][0].f_code
+    # torch raises NotImplementedError too; only a stub names it in the very code that raises it.
+    if (
+        isinstance(problem, NotImplementedError)
+        and "NotImplementedError" in innermost.co_names
+        and (own and own[-1][0] is innermost)
+    ):
+        return Run("todo", None, printed)
+    if isinstance(problem, RecursionError):
+        message = Bilingual(
+            ko="재귀가 끝나지 않습니다: 함수가 자기 자신을 멈추는 조건 없이 부릅니다.",
+            en="The recursion never ends: the function calls itself without a condition that stops it.",
+        )
+        return Run("error", None, printed, message, RecursionError)
+    said = " ".join(f"{type(problem).__name__}: {problem}".split()).rstrip(": ")
+    if len(said) > 300:
+        said = said[:300].rstrip() + " …"
+    said = said.replace("`", "'")
+    if isinstance(problem, TypeError) and not own:
+        message = Bilingual(
+            ko=f"함수를 부를 수 없습니다. 매개변수의 수와 순서를 확인하세요. `{said}`",
+            en=f"The function cannot be called; look at the number and order of its arguments. `{said}`",
+        )
+    elif not own:
+        message = Bilingual(ko=f"오류: `{said}`", en=f"Error: `{said}`")
+    else:
+        code, line = own[-1]
+        text = linecache.getline(code.co_filename, line).strip().replace("`", "'")
+        where_ko = f"{line}번째 줄" + (f" `{text}`" if text else "")
+        where_en = f"line {line}" + (f" `{text}`" if text else "")
+        message = Bilingual(ko=f"{where_ko}에서 오류: `{said}`", en=f"error in {where_en}: `{said}`")
+    return Run("error", None, printed, message, type(problem))
+
+
+@functools.cache
+def _library_folders() -> tuple[str, ...]:
+    folders = {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return (*(f"{Path(folder).resolve()}/" for folder in folders), f"{Path(course_lib.__path__[0]).resolve()}/")
+
+
+@functools.cache
+def _is_library(filename: str) -> bool:
+    """Whether a frame is not the learner's: Python's, a package's, this course's, or compiled in."""
+    if filename.startswith("<") and not filename.startswith("<ipython"):
+        return filename.startswith("<frozen") or filename.startswith("<__")
+    return f"{Path(filename).resolve()}".replace("\\", "/").startswith(
+        tuple(folder.replace("\\", "/") for folder in _library_folders())
+    )
+
+
+def _examine(exercise: Exercise, run: Run, expected: object) -> tuple[str, Bilingual] | None:
+    """None where a run is right, else the outcome and a sentence."""
+    if run.kind == "todo":
+        return "TODO", _not_written(exercise)
+    if run.kind == "error":
+        return "ERROR", run.message
+    if run.kind == "changed":
+        return "FAIL", Bilingual(
+            ko="함수가 받은 인자를 제자리에서 바꾸었습니다(in-place). 복사본에서 계산하거나 새 값을 만드세요.",
+            en="The function changed its own arguments in place. Work on a copy, or make a new value.",
+        )
+    if run.value is None and expected is not None:
+        if run.printed.strip():
+            return "FAIL", Bilingual(
+                ko="결과를 출력(print)만 하고 돌려주지 않았습니다. `print` 대신 `return`을 쓰세요.",
+                en="The result is printed, not returned. Use `return` instead of `print`.",
+            )
+        return "FAIL", Bilingual(
+            ko="함수가 None을 돌려주었습니다. `return`이 빠지지 않았는지 보세요.",
+            en="The function returned None. Look for a missing `return`.",
+        )
+    found = difference(expected, run.value, tolerance=exercise.tolerance, dtype_matters=exercise.dtype_matters)
+    return None if found is None else ("FAIL", found.message)
+
+
+def _recognise(exercise: Exercise, cases: list[tuple], runs: list[Run]) -> WrongAnswer | None:
+    """The first named wrong answer that does the same as these runs on every case."""
+    for wrong in exercise.wrong:
+        pairs = ((_run(exercise, wrong.answer, case), run) for case, run in zip(cases, runs, strict=True))
+        if all(_same_run(exercise, theirs, mine) for theirs, mine in pairs):
+            return wrong
+    return None
+
+
+def _same_run(exercise: Exercise, one: Run, other: Run) -> bool:
+    if one.kind != other.kind or one.error is not other.error:
+        return False
+    return one.kind == "error" or difference(
+        one.value, other.value, tolerance=exercise.tolerance, dtype_matters=exercise.dtype_matters
+    ) is None
+
+
+def _call_text(exercise: Exercise, case: tuple) -> str:
+    name = exercise.signature.split("(")[0].strip()
+    try:
+        names = list(inspect.signature(exercise.reference).parameters)
+    except (TypeError, ValueError):
+        names = []
+    labels = names if len(names) == len(case) else [f"argument {index + 1}" for index in range(len(case))]
+    lines = [
+        f"{label} = " + compact(value).replace("\n", "\n" + " " * 4) for label, value in zip(labels, case, strict=True)
+    ]
+    return f"{name}({', '.join(labels)})\n" + textwrap.indent("\n".join(lines), "  ")
+
+
+def _verdict_card(verdict: Verdict) -> str:
+    exercise = verdict.exercise
+    symbol, tone = SYMBOLS[verdict.outcome]
+    heading = cards.heading(symbol, verdict.line, OUTCOMES[verdict.outcome], tone)
+    if verdict.outcome == "PASS":
+        return cards.panel(tone, heading, cards.quiet(exercise.title))
+    if verdict.outcome == "TODO":
+        return cards.panel(tone, heading, cards.words(verdict.message))
+    printed = verdict.printed.strip()
+    if len(printed) > MOST_PRINTED:
+        printed = printed[:MOST_PRINTED].rstrip() + " …"
+    show_values = cards.rows(
+        (Bilingual(ko="호출", en="call"), verdict.call),
+        (Bilingual(ko="기대한 값", en="expected"), verdict.expected),
+        (Bilingual(ko="받은 값", en="got"), verdict.got),
+        (Bilingual(ko="출력한 글", en="printed"), printed),
+    )
+    next_step = Bilingual(ko=f'힌트가 필요하면 `hint("{exercise.id}")`', en=f'For a hint: `hint("{exercise.id}")`')
+    named = cards.words(verdict.mistake.message) if verdict.mistake else ""
+    return cards.panel(tone, heading, named, cards.words(verdict.message), show_values, cards.quiet(next_step))
+
+
+# ── for authors ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def validate(exercise: Exercise, seeds: int = 20) -> list[str]:
+    """Everything that is wrong with an exercise, as sentences for its author; empty where it is sound.
+
+    The solution and ``also_right`` must pass on every seed, each named wrong answer must fail and be recognised as
+    itself, and answers that know nothing (constants, None, NaN, wrong shapes) must never pass.
+    """
+    complaints = _complaints_about_words(exercise)
+    if exercise.cases is None:
+        right, seeds = [exercise.reference, exercise.solution, *exercise.also_right], 1
+        guesses = {compact(guess): guess for guess in (None, ..., "", 0, 1, -1, True, float("nan"), (), {}, print)}
+        # A guess may happen to be the answer ("line 1"): that is no fault of the exercise.
+        right_texts = {compact(answer) for answer in right}
+        guesses = {name: guess for name, guess in guesses.items() if name not in right_texts}
+    else:
+        complaints += _complaints_about_cases(exercise)
+        right = [exercise.reference, exercise.solution, *exercise.also_right]
+        guesses = _ignorant_functions(exercise)
+        if len(exercise.also_right) < 2:
+            complaints.append("also_right: give at least two other right answers")
+        if exercise.solution is exercise.reference:
+            complaints.append("reference: must be written independently of the solution")
+    for seed in range(seeds):
+        for number, answer in enumerate(right):
+            verdict = judge(exercise, answer, seed)
+            if verdict.outcome != "PASS":
+                name = ("reference", "solution")[number] if number < 2 else f"also_right[{number - 2}]"
+                complaints.append(f"{name}: {verdict.line} on seed {seed}: {verdict.message}")
+        for wrong in exercise.wrong:
+            verdict = judge(exercise, wrong.answer, seed)
+            if verdict.outcome in {"PASS", "TODO"}:
+                complaints.append(f"wrong answer '{wrong.name}': {verdict.line} on seed {seed}")
+            elif verdict.mistake is not wrong:
+                taken = verdict.mistake.name if verdict.mistake else "nothing"
+                complaints.append(f"wrong answer '{wrong.name}' is recognised as {taken} on seed {seed}")
+    for name, guess in guesses.items():
+        if judge(exercise, guess).outcome == "PASS":
+            complaints.append(f"an answer that knows nothing passes: {name}")
+    return list(dict.fromkeys(complaints))
+
+
+def _complaints_about_words(exercise: Exercise) -> list[str]:
+    complaints = []
+    named = {
+        "title": exercise.title,
+        "why": exercise.why,
+        **{f"hint {index + 1}": text for index, text in enumerate(exercise.hints)},
+        **{f"message of '{wrong.name}'": wrong.message for wrong in exercise.wrong},
+    }
+    for name, text in named.items():
+        if not re.search("[가-힣]", text.ko):
+            complaints.append(f"{name}: the Korean text holds no Korean")
+        if not text.en.strip() or re.search("[가-힣]", text.en):
+            complaints.append(f"{name}: the English text is empty or holds Korean")
+    if not re.fullmatch(r"\d+\.\d+", exercise.id):
+        complaints.append(f"id: '{exercise.id}' is not of the form lesson.number, such as 1.2")
+    if exercise.difficulty not in range(1, 6) or exercise.minutes < 1:
+        complaints.append("difficulty must be 1..5 and minutes at least 1")
+    if len(exercise.hints) != HINTS:
+        complaints.append("hints: exactly three")
+    names = {wrong.name for wrong in exercise.wrong}
+    if len(exercise.wrong) < 3 or len(names) < len(exercise.wrong):
+        complaints.append("wrong: at least three, with different names")
+    return complaints
+
+
+def _complaints_about_cases(exercise: Exercise) -> list[str]:
+    complaints = []
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    first, again, other = draw_cases(exercise, 0), draw_cases(exercise, 0), draw_cases(exercise, 1)
+    if before != (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()):
+        complaints.append("cases: draw from the given generator only, not from a global one")
+    if not all(map(unchanged, first, again)):
+        complaints.append("cases: the same seed drew different cases")
+    if all(map(unchanged, first, other)) and len(first) == len(other):
+        complaints.append("cases: different seeds drew the same cases")
+    shapes = {str([tuple(part.shape) for part in case if isinstance(part, torch.Tensor)]) for case in first}
+    if len(first) < 3 or len(shapes) < 2 and shapes != {"[]"}:
+        complaints.append("cases: at least three, of several shapes")
+    return complaints
+
+
+def _ignorant_functions(exercise: Exercise) -> dict[str, Callable]:
+    """Answers that know nothing of the exercise, by name."""
+    case = draw_cases(exercise)[0]
+    constant = _run(exercise, exercise.reference, case, shield=False).value
+
+    def raising(*_arguments):
+        raise ValueError("no answer")
+
+    def mapped(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable:
+        return lambda *arguments: _map_numbers(exercise.reference(*arguments), change)
+
+    def in_place(*arguments):
+        value = exercise.reference(*arguments)
+        for part in filter(lambda part: isinstance(part, torch.Tensor) and part.numel(), arguments):
+            part.data.copy_(~part if part.dtype == torch.bool else part + 1)
+        return value
+
+    guesses = {
+        "None": lambda *_arguments: None,
+        "0": lambda *_arguments: 0.0,
+        "1": lambda *_arguments: 1.0,
+        "the first expected value, always": lambda *_arguments: copy.deepcopy(constant),
+        "zeros of the right shape": mapped(torch.zeros_like),
+        "ones of the right shape": mapped(torch.ones_like),
+        "NaN of the right shape": mapped(lambda part: torch.full(part.shape, float("nan"))),
+        "the right numbers in a wrong shape": mapped(lambda part: part[None]),
+        "an exception": raising,
+    }
+    has_tensor = any(isinstance(part, torch.Tensor) and part.numel() for part in case)
+    if has_tensor and not exercise.may_change_inputs:
+        guesses["the right numbers, inputs changed in place"] = in_place
+    return guesses
+
+
+def _map_numbers(value: object, change: Callable[[torch.Tensor], torch.Tensor]) -> object:
+    """Apply a change to every tensor and number inside a value; other things become None."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, (bool, int, float, np.generic)):
+        return change(torch.tensor(float(value)))
+    if isinstance(value, np.ndarray):
+        return change(torch.as_tensor(value)).numpy()
+    if isinstance(value, Mapping):
+        return {key: _map_numbers(part, change) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_map_numbers(part, change) for part in value]
+    return None
