@@ -1,0 +1,52 @@
+# make lab            set up what is needed and open the course      (PORT=9000 to choose the port)
+# make test           set up what is needed and run all fast tests
+# make test-browser   drive a real JupyterLab in a real browser      (needs Chromium)
+# make notebooks      build the notebooks from notebooks/source
+#
+# PYTHON=<path>          the Python to use, instead of the first of 3.13, 3.12, 3.11 that runs
+# TORCH_INDEX=<address>  one more package index for pip: see README
+
+SHELL := /bin/sh
+VENV_PYTHON := .venv/bin/python
+PREPARE := sh course_lib/setup/prepare.sh
+SOLUTIONS := $(wildcard notebooks/solutions/*.ipynb)
+BROWSER_TESTS := $(wildcard tests/browser/test_*.py)
+
+export PYTHON TORCH_INDEX
+# Settings of the learner's other Python projects stay out, as far as they can reach an environment.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
+export PYTHONNOUSERSITE := 1
+
+.PHONY: help lab test test-browser notebooks
+
+help:
+	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
+
+lab:
+	@$(PREPARE) core
+	@$(VENV_PYTHON) -m course_lib.setup.lab $(if $(PORT),--port "$(PORT)")
+
+# Cheapest first; pytest itself fails where it finds no test at all.
+test: export IPYTHONDIR := .venv/var/ipython
+test: export MPLBACKEND := Agg
+test:
+	@$(PREPARE) test
+	$(VENV_PYTHON) -m pytest -q tests/test_floors.py
+	$(VENV_PYTHON) -m pytest -q tests --ignore tests/test_floors.py --ignore tests/browser
+	$(VENV_PYTHON) -m course_lib.cli build --check
+ifneq ($(SOLUTIONS),)
+	$(VENV_PYTHON) -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout 300 \
+	    --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/solutions
+endif
+
+test-browser:
+ifeq ($(BROWSER_TESTS),)
+	@echo "tests/browser is empty: there is no browser test to run yet."
+else
+	@$(PREPARE) test
+	$(VENV_PYTHON) -m pytest -q -m browser tests/browser
+endif
+
+notebooks:
+	@$(PREPARE) test
+	$(VENV_PYTHON) -m course_lib.cli build

@@ -1,0 +1,1 @@
+"""Learning to explore by reinforcement: the library behind the lessons."""
