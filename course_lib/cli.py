@@ -1,0 +1,246 @@
+"""The console command ``course``: train a method, build the lessons."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from course_lib.bilingual import Bilingual, CourseError, shown_as_sentence
+
+INTERRUPTED = 130  # the exit status of a program that Ctrl-C stopped
+EXAMPLES = """\
+예 · examples:
+  course train rl2 map --seed 0 --json out.json
+  course train rl2 bandit --seconds 60 --save bandit.pt
+  course train rl2 bandit --resume bandit.pt
+  course build
+  course build --check
+  course build --execute 01
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit status: 0 done, 1 found something, 2 bad input, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        with _terminated_like_interrupted():
+            return options.run(options)
+    except CourseError as error:
+        return shown_as_sentence(error)
+    except KeyboardInterrupt:
+        print("\n중단했습니다. · Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="course",
+        description="메타 강화학습 강의의 명령입니다.\nThe commands of the meta-RL course.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="명령 · commands", metavar="COMMAND", required=True)
+
+    train = commands.add_parser(
+        "train",
+        help="학습합니다 · train a method on a task",
+        description="방법 하나를 태스크 하나에서 학습합니다. Ctrl-C로 멈추면 그때까지의 결과를 씁니다.\n"
+        "Train one method on one task. Ctrl-C stops it and keeps what there is.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    train.set_defaults(run=_train)
+    train.add_argument("method", metavar="METHOD", help="rl2, …")
+    train.add_argument("task", metavar="TASK", help="map, homework-map, bandit")
+    train.add_argument("--seed", type=int, default=0, metavar="N", help="난수 시드 · seed (0)")
+    length = train.add_mutually_exclusive_group()
+    length.add_argument("--updates", type=_positive(int), metavar="N", help="업데이트 수 · end after N updates")
+    length.add_argument("--seconds", type=_positive(float), metavar="S", help="최대 초 · stop after at most S seconds of training")
+    train.add_argument("--json", type=Path, metavar="PATH", help="결과를 JSON으로 · write the result as JSON")
+    train.add_argument("--record", type=Path, metavar="PATH", help="다시 볼 수 있게 기록 · record for replay")
+    train.add_argument("--save", type=Path, metavar="FILE", help="체크포인트 저장 · save a checkpoint at the end")
+    train.add_argument("--resume", type=Path, metavar="FILE", help="체크포인트에서 이어서 · go on from a checkpoint")
+
+    build = commands.add_parser(
+        "build",
+        help="강의 노트북을 만듭니다 · build the lessons' notebooks",
+        description="notebooks/source/*.md에서 학습자용 노트북과 풀이 노트북을 만듭니다.\n"
+        "Build the learner's and the solved notebooks from notebooks/source/*.md.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    build.set_defaults(run=_build)
+    build.add_argument("names", nargs="*", metavar="NAME", help="01_rl2, 01, … (모두 · all)")
+    way = build.add_mutually_exclusive_group()
+    way.add_argument("--check", action="store_true", help="쓰지 않고 확인만 · only compare, write nothing")
+    way.add_argument("--execute", action="store_true", help="풀이를 실행해 출력 저장 · run the solutions, store outputs")
+    return parser
+
+
+def _positive(kind):
+    def convert(text: str):
+        value = kind(text)
+        if not 0 < value < math.inf:
+            raise argparse.ArgumentTypeError("0보다 커야 합니다 · must be above 0")
+        return value
+
+    convert.__name__ = kind.__name__  # argparse names it when the text is no number
+    return convert
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM becomes KeyboardInterrupt, so that a stopped job keeps what it has."""
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread: somebody else's signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+# -- course train -------------------------------------------------------------------------------------------------
+
+
+def _train(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from course_lib import training
+
+    overrides = {"updates": options.updates} if options.updates else {}
+    settings = training.method_settings(options.method, options.task, **overrides)
+    for path in (options.json, options.record, options.save):
+        _require_writable(path)
+    resume = training.load_whole(options.resume) if options.resume else None
+    snapshots = training.stream(options.method, options.task, options.seed, resume=resume, **overrides)
+    if options.record:
+        snapshots = training.record(snapshots, options.record)
+
+    last, checkpoint, interrupted = None, None, False
+    with tqdm(total=settings.updates, desc=f"{options.method} {options.task}", unit="update") as bar:
+        try:
+            with contextlib.closing(snapshots):
+                for snapshot in snapshots:
+                    last = snapshot
+                    if options.save:
+                        checkpoint = snapshot.checkpoint()
+                    bar.set_postfix({name: f"{value:.2f}" for name, value in _numbers(snapshot).items()}, refresh=False)
+                    bar.update(snapshot.update - bar.n)
+                    if options.seconds and snapshot.seconds >= options.seconds:
+                        break
+        except KeyboardInterrupt:
+            interrupted = True
+
+    if options.json:
+        _write_json(options.json, _result(options, last, interrupted))
+    if options.save and checkpoint:
+        training.save_whole(checkpoint, options.save)
+    if interrupted:
+        print("중단했습니다. 그때까지의 결과를 남겼습니다. · Interrupted; what there was is kept.", file=sys.stderr)
+    if last:
+        numbers = "  ".join(f"{name} {value:.3f}" for name, value in _numbers(last).items())
+        print(f"{options.method} {options.task} seed {options.seed}: {numbers}  "
+              f"({last.update} updates, {last.env_steps:,} steps, {last.seconds:.1f} s)")  # fmt: skip
+    return INTERRUPTED if interrupted else 0
+
+
+def _numbers(snapshot) -> dict[str, float]:
+    """The return on test problems, and the exact values it lies between."""
+    known = snapshot.metrics | snapshot.references
+    return {name: known[name] for name in ("test_return", "optimal_return", "no_exploration_return") if name in known}
+
+
+def _result(options: argparse.Namespace, last, interrupted: bool) -> dict:
+    numbers = dict.fromkeys(("test_return", "optimal_return", "no_exploration_return")) | (_numbers(last) if last else {})
+    return {
+        "method": options.method,
+        "task": options.task,
+        "seed": options.seed,
+        "env_steps": last.env_steps if last else 0,
+        "seconds": last.seconds if last else 0.0,
+        # JSON knows no NaN and no infinity.
+        **{name: value if value is not None and math.isfinite(value) else None for name, value in numbers.items()},
+        "interrupted": interrupted,
+        "updates": last.update if last else 0,
+        "versions": {
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "torch": _version("torch"),
+            "course_lib": _version("course_lib"),
+        },
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _require_writable(path: Path | None) -> None:
+    """Say before a training, not after it, that its result can't be written."""
+    if path is None:
+        return
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise CourseError(Bilingual(
+            f"'{path}'에 쓸 수 없습니다({error.strerror}). 쓸 수 있는 폴더의 파일 이름을 주십시오.",
+            f"'{path}' can't be written ({error.strerror}). Give the name of a file in a writable folder.",
+        )) from error  # fmt: skip
+
+
+def _write_json(path: Path, content: dict) -> None:
+    """To a temporary name, then renamed: a file of this name is always whole."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CourseError(Bilingual(
+            f"'{path}'에 쓸 수 없습니다({error.strerror}).", f"'{path}' can't be written ({error.strerror}).",
+        )) from error  # fmt: skip
+
+
+# -- course build -------------------------------------------------------------------------------------------------
+
+
+def _build(options: argparse.Namespace) -> int:
+    from course_lib.lesson import build
+
+    notebooks = build.find_notebooks()
+    if options.check:
+        found = build.check(notebooks, options.names)
+        for message in found:
+            print(message.ko, message.en, sep="\n", file=sys.stderr)
+        return 1 if found else 0
+    changed = (build.execute if options.execute else build.build)(notebooks, options.names)
+    for path in changed:
+        print(path.relative_to(notebooks.parent))
+    if not changed:
+        print("바뀐 것이 없습니다. · Nothing changed.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
