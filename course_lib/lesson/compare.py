@@ -43,9 +43,7 @@ def difference(
     """
     inner = {"tolerance": tolerance, "dtype_matters": dtype_matters}
     if isinstance(expected, (torch.Tensor, np.ndarray)):
-        if not isinstance(got, type(expected)) and not (
-            isinstance(expected, torch.Tensor) and isinstance(got, torch.Tensor)
-        ):
+        if not isinstance(got, torch.Tensor if isinstance(expected, torch.Tensor) else np.ndarray):
             return _wrong_type(expected, got, where)
         return _array_difference(expected, got, tolerance, dtype_matters, where)
     if isinstance(expected, PLAIN_NUMBERS):
@@ -53,13 +51,15 @@ def difference(
     if isinstance(expected, str):
         if not isinstance(got, str):
             return _wrong_type(expected, got, where)
-        return None if expected.strip().casefold() == got.strip().casefold() else _wrong_value(expected, got, where)
+        same = expected.strip().casefold() == got.strip().casefold()
+        return None if same else _wrong_value(expected, got, where)
     if dataclasses.is_dataclass(expected) and not isinstance(expected, type):
         if type(got) is not type(expected):
             return _wrong_type(expected, got, where)
         parts = [(f"{where}.{field.name}", field.name) for field in dataclasses.fields(expected)]
         found = (
-            difference(getattr(expected, name), getattr(got, name), where=place, **inner) for place, name in parts
+            difference(getattr(expected, name), getattr(got, name), where=place, **inner)
+            for place, name in parts
         )
         return next(filter(None, found), None)
     if isinstance(expected, Mapping):
@@ -105,7 +105,8 @@ def unchanged(before: object, after: object) -> bool:
             and bool(((before == after) | ((before != before) & (after != after))).all())
         )
     if isinstance(before, np.ndarray):
-        return before.shape == after.shape and before.dtype == after.dtype and before.tobytes() == after.tobytes()
+        same_kind = before.shape == after.shape and before.dtype == after.dtype
+        return same_kind and before.tobytes() == after.tobytes()
     if isinstance(before, torch.nn.Module):
         return unchanged(before.state_dict(), after.state_dict())
     if dataclasses.is_dataclass(before) and not isinstance(before, type):
@@ -138,8 +139,9 @@ def _compact(value: object) -> str:
     if value is None or value is ... or isinstance(value, (str, *PLAIN_NUMBERS)):
         return repr(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = (f"{field.name}={_compact(getattr(value, field.name))}" for field in dataclasses.fields(value))
-        return f"{type(value).__name__}({', '.join(fields)})"
+        names = [field.name for field in dataclasses.fields(value)]
+        inside = ", ".join(f"{name}={_compact(getattr(value, name))}" for name in names)
+        return f"{type(value).__name__}({inside})"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_compact(key)}: {_compact(part)}" for key, part in value.items()) + "}"
     if isinstance(value, (list, tuple)):
@@ -254,7 +256,13 @@ def _digits(array: torch.Tensor) -> str:
         array = array.double()  # bfloat16 has no numpy counterpart
         array = torch.where(array == 0, 0.0, array)  # −0 and 0 are shown alike
     return np.array2string(
-        array.numpy(), precision=4, suppress_small=True, threshold=40, edgeitems=3, separator=", ", max_line_width=96
+        array.numpy(),
+        precision=4,
+        suppress_small=True,
+        threshold=40,
+        edgeitems=3,
+        separator=", ",
+        max_line_width=96,
     )
 
 

@@ -1,12 +1,12 @@
 """Exercises: what one is, how an answer is judged, and what the learner sees.
 
 An author writes an :class:`Exercise` and registers it; a notebook cell calls :func:`check`, :func:`hint`,
-:func:`solution`, :func:`card` or :func:`yours_or_reference` with the exercise's id. An answer is a function, run on
-seeded cases beside an independent reference, or a plain value (a choice, a line number, a measured number).
+:func:`solution`, :func:`card` or :func:`yours_or_reference` with the exercise's id. An answer is a function,
+run on seeded cases beside an independent reference, or a plain value (a choice, a line number, a number).
 
-Four outcomes: PASS, FAIL (it runs and is wrong), ERROR (it raises), TODO (not written yet). ``check`` prints one
-line that is the same in both languages, shows a card, and raises on anything but PASS, so that a notebook run by
-nbval fails exactly there.
+Four outcomes: PASS, FAIL (it runs and is wrong), ERROR (it raises), TODO (not written yet). ``check`` prints
+one line that is the same in both languages, shows a card, and raises on anything but PASS, so that a notebook
+run by nbval fails exactly there.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ import torch
 import course_lib
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.lesson import cards
-from course_lib.lesson.compare import compact, difference, unchanged
+from course_lib.lesson.compare import Difference, compact, difference, unchanged
 from course_lib.lesson.progress import progress_table, record_check, record_hint
 
 SYMBOLS = {"PASS": ("✓", "good"), "FAIL": ("✗", "bad"), "ERROR": ("⚠", "bad"), "TODO": ("…", "careful")}
@@ -63,9 +63,10 @@ class WrongAnswer:
 class Exercise:
     """One exercise of a lesson; :func:`validate` lists what is wrong with one.
 
-    ``reference`` computes the expected values and is written independently of ``solution``, the function (or value)
-    that a learner is shown: its text is read from its own source, so it cannot drift. ``cases`` draws argument tuples
-    of several shapes from a generator; without it the answer is a plain value, compared with ``reference``.
+    ``reference`` computes the expected values and is written independently of ``solution``, the function (or
+    value) that a learner is shown: its text is read from its own source, so it cannot drift. ``cases`` draws
+    argument tuples of several shapes from a generator; without it the answer is a plain value, compared with
+    ``reference``.
     """
 
     id: str  # "1.2": second exercise of lesson 01
@@ -126,7 +127,7 @@ class NotSolvedYet(Exception):
         return [self.sentence]
 
 
-# ── the exercises of the course ──────────────────────────────────────────────────────────────────────────────────
+# ── the exercises of the course ──────────────────────────────────────────────────
 
 _registered: dict[str, Exercise] = {}
 _attempted: set[str] = set()  # in this kernel only: stored outputs must not depend on earlier runs
@@ -197,7 +198,7 @@ def load_lesson(lesson: str) -> None:
             raise
 
 
-# ── what a notebook cell calls ───────────────────────────────────────────────────────────────────────────────────
+# ── what a notebook cell calls ───────────────────────────────────────────────────
 
 
 def check(exercise_id: str, answer: object = None, *, seed: int | None = None) -> None:
@@ -242,17 +243,20 @@ def solution(exercise_id: str) -> None:
     exercise = find(exercise_id)
     if exercise.id not in _attempted | _nudged:
         _nudged.add(exercise.id)
-        heading = cards.heading("➜", f"[{exercise.id}]", Bilingual(ko="먼저 한번 해 보세요", en="Try it first"), "calm")
-        cards.show(cards.panel("calm", heading, cards.words(Bilingual(
-            ko=f'틀려도 괜찮습니다. `check("{exercise.id}", …)`가 무엇이 다른지 알려 주고, `hint("{exercise.id}")`가 '
-               f'한 걸음씩 돕습니다. 그래도 보려면 `solution("{exercise.id}")`을 한 번 더 실행하세요.',
-            en=f'A wrong try costs nothing: `check("{exercise.id}", …)` says what differs and `hint("{exercise.id}")` '
-               f'helps one step at a time. To see the solution anyway, run `solution("{exercise.id}")` once more.',
-        ))))
+        title = Bilingual(ko="먼저 한번 해 보세요", en="Try it first")
+        nudge = Bilingual(
+            ko='틀려도 괜찮습니다. `check("{id}", …)`가 무엇이 다른지 알려 주고, `hint("{id}")`가 한 걸음씩 돕습니다. '
+               '그래도 보려면 `solution("{id}")`을 한 번 더 실행하세요.',
+            en='A wrong try costs nothing: `check("{id}", …)` says what differs, and `hint("{id}")` helps one '
+               'step at a time. To see the solution anyway, run `solution("{id}")` once more.',
+        ).format(id=exercise.id)
+        heading = cards.heading("➜", f"[{exercise.id}]", title, "calm")
+        cards.show(cards.panel("calm", heading, cards.words(nudge)))
         return
     record_hint(exercise.id, HINTS + 1)
     heading = cards.heading("✓", f"[{exercise.id}]", Bilingual(ko="풀이", en="Solution"), "good")
-    cards.show(cards.panel("good", heading, cards.python(solution_source(exercise)), cards.words(exercise.why)))
+    shown = cards.python(solution_source(exercise))
+    cards.show(cards.panel("good", heading, shown, cards.words(exercise.why)))
 
 
 def card(exercise_id: str) -> None:
@@ -278,21 +282,23 @@ def exercise_is_solved(exercise_id: str, answer: object) -> bool:
 
 
 def yours_or_reference(exercise_id: str, answer: object) -> object:
-    """The learner's own answer where it passes, else the course's; shows which of the two is used from here on."""
+    """The learner's own answer where it passes, else the course's; shows which of the two is used."""
     exercise = find(exercise_id)
-    if exercise_is_solved(exercise_id, answer):
+    solved = exercise_is_solved(exercise_id, answer)
+    if solved:
+        symbol, tone = "✓", "good"
         said = Bilingual(
-            ko=f"이제부터 **직접 쓴** `{exercise.signature}`을 씁니다.",
-            en=f"From here on **your own** `{exercise.signature}` is used.",
+            ko="이제부터 **직접 쓴 답**을 씁니다.", en="From here on **your own answer** is used."
         )
-        cards.show(cards.panel("good", cards.heading("✓", f"[{exercise.id}]", exercise.title, "good"), cards.words(said)))
-        return answer
-    said = Bilingual(
-        ko=f'[{exercise.id}]를 아직 통과하지 못해 **준비된 답**을 씁니다. 통과한 뒤 이 셀을 다시 실행하면 직접 쓴 답이 쓰입니다.',
-        en=f"[{exercise.id}] does not pass yet, so the **course's answer** is used. Run this cell again once it passes.",
-    )
-    cards.show(cards.panel("careful", cards.heading("…", f"[{exercise.id}]", exercise.title, "careful"), cards.words(said)))
-    return exercise.solution
+    else:
+        symbol, tone = "…", "careful"
+        said = Bilingual(
+            ko="아직 통과하지 못해 **준비된 답**을 씁니다. 통과한 뒤 이 셀을 다시 실행하면 직접 쓴 답을 씁니다.",
+            en="It does not pass yet, so the **course's answer** is used. Once it does, run this cell again.",
+        )
+    heading = cards.heading(symbol, f"[{exercise.id}]", exercise.title, tone)
+    cards.show(cards.panel(tone, heading, cards.words(said)))
+    return answer if solved else exercise.solution
 
 
 def progress() -> None:
@@ -308,7 +314,7 @@ def solution_source(exercise: Exercise) -> str:
     return f"{name} = {compact(exercise.solution)}" if name.isidentifier() else compact(exercise.solution)
 
 
-# ── judging ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── judging ──────────────────────────────────────────────────────────────────────
 
 
 class Run(NamedTuple):
@@ -331,7 +337,7 @@ def judge(exercise: Exercise, answer: object, seed: int | None = None) -> Verdic
     if not callable(answer):
         return Verdict(exercise, "FAIL", 0, len(cases), got=compact(answer), message=Bilingual(
             ko=f"함수가 필요합니다: 괄호 없이 함수의 이름만 넘기세요. 받은 값의 종류: {type(answer).__name__}.",
-            en=f"A function is needed: pass its name without brackets. Got a value of type {type(answer).__name__}.",
+            en=f"A function is needed: pass its name without brackets. Got a {type(answer).__name__}.",
         ))
     runs = [_run(exercise, answer, case) for case in cases]
     expected = [_run(exercise, exercise.reference, case, shield=False).value for case in cases]
@@ -481,7 +487,7 @@ def _failed_run(answer: Callable, problem: BaseException, printed: str) -> Run:
 @functools.cache
 def _library_folders() -> tuple[str, ...]:
     folders = {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return (*(f"{Path(folder).resolve()}/" for folder in folders), f"{Path(course_lib.__path__[0]).resolve()}/")
+    return tuple(f"{Path(folder).resolve().as_posix()}/" for folder in (*folders, course_lib.__path__[0]))
 
 
 @functools.cache
@@ -489,9 +495,7 @@ def _is_library(filename: str) -> bool:
     """Whether a frame is not the learner's: Python's, a package's, this course's, or compiled in."""
     if filename.startswith("<") and not filename.startswith("<ipython"):
         return filename.startswith("<frozen") or filename.startswith("<__")
-    return f"{Path(filename).resolve()}".replace("\\", "/").startswith(
-        tuple(folder.replace("\\", "/") for folder in _library_folders())
-    )
+    return Path(filename).resolve().as_posix().startswith(_library_folders())
 
 
 def _examine(exercise: Exercise, run: Run, expected: object) -> tuple[str, Bilingual] | None:
@@ -515,8 +519,14 @@ def _examine(exercise: Exercise, run: Run, expected: object) -> tuple[str, Bilin
             ko="함수가 None을 돌려주었습니다. `return`이 빠지지 않았는지 보세요.",
             en="The function returned None. Look for a missing `return`.",
         )
-    found = difference(expected, run.value, tolerance=exercise.tolerance, dtype_matters=exercise.dtype_matters)
+    found = _difference(exercise, expected, run.value)
     return None if found is None else ("FAIL", found.message)
+
+
+def _difference(exercise: Exercise, expected: object, got: object) -> Difference | None:
+    return difference(
+        expected, got, tolerance=exercise.tolerance, dtype_matters=exercise.dtype_matters
+    )
 
 
 def _recognise(exercise: Exercise, cases: list[tuple], runs: list[Run]) -> WrongAnswer | None:
@@ -531,9 +541,7 @@ def _recognise(exercise: Exercise, cases: list[tuple], runs: list[Run]) -> Wrong
 def _same_run(exercise: Exercise, one: Run, other: Run) -> bool:
     if one.kind != other.kind or one.error is not other.error:
         return False
-    return one.kind == "error" or difference(
-        one.value, other.value, tolerance=exercise.tolerance, dtype_matters=exercise.dtype_matters
-    ) is None
+    return one.kind == "error" or _difference(exercise, one.value, other.value) is None
 
 
 def _call_text(exercise: Exercise, case: tuple) -> str:
@@ -544,7 +552,8 @@ def _call_text(exercise: Exercise, case: tuple) -> str:
         names = []
     labels = names if len(names) == len(case) else [f"argument {index + 1}" for index in range(len(case))]
     lines = [
-        f"{label} = " + compact(value).replace("\n", "\n" + " " * 4) for label, value in zip(labels, case, strict=True)
+        f"{label} = " + compact(value).replace("\n", "\n    ")
+        for label, value in zip(labels, case, strict=True)
     ]
     return f"{name}({', '.join(labels)})\n" + textwrap.indent("\n".join(lines), "  ")
 
@@ -568,25 +577,27 @@ def _verdict_card(verdict: Verdict) -> str:
     )
     next_step = Bilingual(ko=f'힌트가 필요하면 `hint("{exercise.id}")`', en=f'For a hint: `hint("{exercise.id}")`')
     named = cards.words(verdict.mistake.message) if verdict.mistake else ""
-    return cards.panel(tone, heading, named, cards.words(verdict.message), show_values, cards.quiet(next_step))
+    found = cards.words(verdict.message)
+    return cards.panel(tone, heading, named, found, show_values, cards.quiet(next_step))
 
 
-# ── for authors ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── for authors ──────────────────────────────────────────────────────────────────
 
 
 def validate(exercise: Exercise, seeds: int = 20) -> list[str]:
     """Everything that is wrong with an exercise, as sentences for its author; empty where it is sound.
 
-    The solution and ``also_right`` must pass on every seed, each named wrong answer must fail and be recognised as
-    itself, and answers that know nothing (constants, None, NaN, wrong shapes) must never pass.
+    The solution and ``also_right`` must pass on every seed, each named wrong answer must fail and be
+    recognised as itself, and answers that know nothing (constants, None, NaN, wrong shapes) must never pass.
     """
     complaints = _complaints_about_words(exercise)
     if exercise.cases is None:
         right, seeds = [exercise.reference, exercise.solution, *exercise.also_right], 1
-        guesses = {compact(guess): guess for guess in (None, ..., "", 0, 1, -1, True, float("nan"), (), {}, print)}
-        # A guess may happen to be the answer ("line 1"): that is no fault of the exercise.
-        right_texts = {compact(answer) for answer in right}
-        guesses = {name: guess for name, guess in guesses.items() if name not in right_texts}
+        ignorant = (None, ..., "", 0, -1, True, float("nan"), (), {}, print)
+        guesses = {compact(guess): guess for guess in ignorant}
+        # A guess may happen to be the answer ("line 0"): that is no fault of the exercise.
+        for answer in right:
+            guesses.pop(compact(answer), None)
     else:
         complaints += _complaints_about_cases(exercise)
         right = [exercise.reference, exercise.solution, *exercise.also_right]

@@ -1,7 +1,7 @@
 """The words of the course: one list, one Korean term each, used in every lesson.
 
-``glossary("hidden state", …)`` shows the terms of a lesson. ``variants_in(text)`` finds Korean and English spellings
-that the course does not use, so that translations stay together: a test runs it over every lesson.
+``glossary("hidden state", …)`` shows the terms of a lesson. ``variants_in(text)`` finds Korean and English
+spellings that the course does not use, so that translations stay together: a test runs it over every lesson.
 """
 
 from __future__ import annotations
@@ -230,14 +230,15 @@ def glossary(*names: str) -> None:
     terms = [find_term(name) for name in names] or sorted(TERMS, key=lambda term: term.en.casefold())
     header = ("한국어", "English", cards.words(Bilingual(ko="뜻", en="Meaning")))
     body = [
-        (f"<strong>{term.ko}</strong>", f"<strong>{term.en}</strong>", cards.words(term.meaning)) for term in terms
+        (f"<strong>{term.ko}</strong>", f"<strong>{term.en}</strong>", cards.words(term.meaning))
+        for term in terms
     ]
     heading = cards.heading("≡", "", Bilingual(ko="용어", en="Terms"), "calm")
     cards.show(cards.panel("calm", heading, cards.table(header, body)))
 
 
 def variants_in(text: str) -> list[tuple[int, str, Term]]:
-    """Spellings in a text that the course does not use: line number, what stands there, the term to use instead.
+    """Spellings that the course does not use: line number, what stands there, the term to use instead.
 
     Code is left alone (fenced blocks and `inline code`). An English variant counts as a whole word; a Korean
     one must not continue a longer Korean word, because particles follow a word and never precede it.

@@ -1,7 +1,7 @@
 """Predict first, measure afterwards: a guess is recorded before a result is seen, and shown beside it later.
 
-A prediction lives in the running kernel (and in the progress file for the learner's own record), so a notebook that
-runs without anyone at the keyboard stores the same outputs each time. Skipping one is harmless.
+A prediction lives in the running kernel (and in the progress file for the learner's own record), so a
+notebook that runs without anyone at the keyboard stores the same outputs each time. Skipping one is harmless.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ function render({ model, el }) {
       inputs.push(input);
       box.append(label);
     });
-    read = () => { const chosen = inputs.find((input) => input.checked); return chosen ? Number(chosen.value) : null; };
+    read = () => {
+      const chosen = inputs.find((input) => input.checked);
+      return chosen ? Number(chosen.value) : null;
+    };
   } else {
     const label = document.createElement("label");
     const input = document.createElement("input");

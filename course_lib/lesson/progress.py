@@ -30,7 +30,7 @@ def progress_file() -> Path | None:
 
 
 def recorded() -> dict:
-    """Everything recorded so far: ``{"version": 1, "exercises": {id: {...}}, "predictions": {id: {...}}}``."""
+    """Everything recorded so far: ``{"version": 1, "exercises": {id: …}, "predictions": {id: …}}``."""
     return _read(progress_file()) or _empty()
 
 
@@ -83,7 +83,7 @@ def progress_table(exercises: list) -> str:
         if path is None
         else Bilingual(
             ko=f"이 기록은 이 컴퓨터의 `{path.name}` 파일에만 있습니다. 옮기려면 그 파일을 복사하세요.",
-            en=f"This record lives only in the file `{path.name}` on this computer. To move it, copy that file.",
+            en=f"This record lives only in `{path.name}` on this computer. To move it, copy that file.",
         )
     )
     header = tuple(
@@ -178,7 +178,7 @@ def _update(change: Callable[[dict], object]) -> None:
             temporary.unlink(missing_ok=True)
         _say(Bilingual(
             ko=f"진도를 {path.name}에 쓸 수 없습니다({problem.strerror}). 수업은 그대로 계속할 수 있습니다.",
-            en=f"Progress cannot be written to {path.name} ({problem.strerror}). The lesson goes on as usual.",
+            en=f"Progress cannot be written to {path.name} ({problem.strerror}). The lesson goes on.",
         ))
 
 

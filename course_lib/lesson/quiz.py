@@ -1,7 +1,7 @@
 """Quiz questions: choose, and read why, for every choice.
 
-Each choice opens its own explanation in the page itself (the browser's ``details`` element): it works with Tab,
-Enter and Space, without a kernel, in a notebook that was never trusted, and stores the same text in every run.
+Each choice opens its own explanation in the page itself (the browser's ``details`` element): it works with
+Tab, Enter and Space, without a kernel, in a notebook never trusted, and stores the same text each run.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def ask(question: Question) -> Question:
     """Make a question known under its id; a lesson's exercise file calls this."""
     if question.id in _questions:
         raise CourseError(Bilingual(
-            ko=f'질문 번호 "{question.id}"이(가) 두 번 등록되었습니다.', en=f'Question id "{question.id}" is registered twice.',
+            ko=f'질문 번호 "{question.id}"이(가) 두 번 등록되었습니다.',
+            en=f'Question id "{question.id}" is registered twice.',
         ))
     _questions[question.id] = question
     return question
@@ -68,17 +69,18 @@ def questions_of(lesson: str) -> list[Question]:
     """The questions of one lesson ("1" or "01"), in the order of their ids."""
     lesson = str(lesson).lstrip("0") or "0"
     load_lesson(lesson)  # a lesson's file registers its exercises and its questions together
-    return sorted((one for one in _questions.values() if one.id.split(".")[0] == lesson), key=lambda one: one.id)
+    return [one for _, one in sorted(_questions.items()) if one.id.split(".")[0] == lesson]
 
 
 def quiz(question_id: str) -> None:
     """Show one question ("1.a"), or all questions of a lesson ("1")."""
-    chosen = [one for one in questions_of(str(question_id).split(".")[0]) if question_id in (one.id, one.id.split(".")[0])]
+    known = questions_of(str(question_id).split(".")[0])
+    chosen = [one for one in known if one.id == question_id] if "." in question_id else known
     if not chosen:
-        known = ", ".join(sorted(_questions)) or "-"
+        names = ", ".join(one.id for one in known) or ", ".join(sorted(_questions)) or "-"
         raise CourseError(Bilingual(
-            ko=f'"{question_id}"이라는 질문은 없습니다. 있는 질문: {known}.',
-            en=f'There is no question "{question_id}". These exist: {known}.',
+            ko=f'"{question_id}"이라는 질문은 없습니다. 있는 질문: {names}.',
+            en=f'There is no question "{question_id}". These exist: {names}.',
         ))
     cards.show("".join(map(question_html, chosen)))
 
