@@ -1,7 +1,7 @@
 """RL²: a recurrent policy that learns to learn, trained end to end over whole trials.
 
 Paper: Duan, Schulman, Chen, Bartlett, Sutskever, Abbeel (2016), "RL²: Fast Reinforcement Learning via Slow
-Reinforcement Learning", arXiv:1611.02779. The policy is a GRU. At each step it reads what it senses, its last
+Reinforcement Learning". The policy is a GRU. At each step it reads what it senses, its last
 action, the last reward and whether that ended an episode (s, a, r, d; section 2.2). Its hidden state is kept
 across the episodes of a trial, and is fresh at the start of each trial: what it learned of the problem lives
 there. The objective is the return of the whole trial, so exploration is paid for, if at all, by what execution

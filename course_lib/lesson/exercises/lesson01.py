@@ -469,12 +469,12 @@ register(
         ),
         hints=(
             Bilingual(
-                "곡선이 5.0에 머뭅니다. 무작위로 당겨도 5.0입니다. 정책이 무엇을 *기억하지 못한다*는 뜻입니까?",
-                "The curve stays at 5.0, which random pulling gets as well. What does the policy *not remember*?",
+                "탐험은 지도를 다 읽었는데 실행은 모릅니다. 탐험과 실행 사이를 건너는 것은 무엇뿐입니까?",
+                "Exploration has read the whole map, and execution does not know it. What alone crosses from one to the other?",
             ),
             Bilingual(
-                "밴딧에서는 한 번 당기는 것이 한 에피소드입니다. `begins`는 언제 참입니까?",
-                "In the bandit each pull is an episode. When is `begins` true?",
+                "`begins`는 언제 참입니까? 실행 에피소드의 첫 스텝에서는 어떻습니까?",
+                "When is `begins` true? And at the first step of the execution episode?",
             ),
             Bilingual(
                 "`new_trial`일 때만 0으로 만드십시오. `new_episode`는 쓰지 않습니다.",

@@ -1,0 +1,74 @@
+"""The first cell of every lesson, and the two small things that every lesson shows: real code, and recordings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import course_lib
+from course_lib.agents.snapshot import Snapshot
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.lesson import cards
+from course_lib.lesson.exercise import exercises_of
+from course_lib.lesson.language import language_switch
+from course_lib.training import replay
+
+LESSONS = {
+    "00": Bilingual("여기서 시작합니다", "Start here"),
+    "01": Bilingual("종단간 최적화의 한계", "The limits of end-to-end optimisation"),
+}
+
+
+def start(lesson: str):
+    """Load a lesson's exercises and show the language switch.
+
+    Raises:
+        CourseError: there is no such lesson.
+    """
+    if lesson not in LESSONS:
+        known = ", ".join(LESSONS)
+        raise CourseError(
+            Bilingual(
+                f"'{lesson}'이라는 강의는 없습니다. 다음 중 하나를 주십시오: {known}.",
+                f"There is no lesson '{lesson}'. Give one of: {known}.",
+            )
+        )
+    exercises = exercises_of(lesson)
+    minutes = sum(exercise.minutes for exercise in exercises)
+    ready = Bilingual(
+        f"준비되었습니다. 연습 {len(exercises)}개, 모두 {minutes}분쯤 걸립니다." if exercises else "준비되었습니다.",
+        f"Ready. {len(exercises)} exercises, about {minutes} minutes in all." if exercises else "Ready.",
+    )
+    cards.show(cards.panel("good", cards.heading("✓", lesson, LESSONS[lesson], "good"), cards.words(ready)))
+    return language_switch()
+
+
+def show_code(*things) -> None:
+    """Show the source of the library's own functions and classes: what runs, not a copy of it."""
+    for thing in things:
+        path = Path(inspect.getsourcefile(thing)).relative_to(Path(course_lib.__file__).parents[1]).as_posix()
+        label = Bilingual(f"`{path}`에서", f"from `{path}`")
+        cards.show(cards.quiet(label) + cards.python(inspect.getsource(thing)))
+
+
+def figures_folder() -> Path:
+    """Where the recorded results and pictures of the course lie.
+
+    Raises:
+        CourseError: the library was installed without them.
+    """
+    folder = Path(course_lib.__file__).parents[1] / "figures"
+    if not folder.is_dir():
+        raise CourseError(
+            Bilingual(
+                "기록이 들어 있는 figures 폴더가 없습니다. 강의 저장소를 통째로 받아 그 안에서 노트북을 여십시오.",
+                "The folder figures, with the recordings, is missing. Get the whole repository and open the notebook in it.",
+            )
+        )
+    return folder
+
+
+def recording(name: str) -> Iterator[Snapshot]:
+    """A recorded training that ships with the course, such as ``recording("rl2_map")``."""
+    return replay(figures_folder() / f"{name}.recording")
