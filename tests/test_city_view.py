@@ -1,0 +1,231 @@
+"""The city that a learner explores: its rules are the task's, its belief is the exact one, in both languages of code."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+import torch
+
+from course_lib.bilingual import CourseError
+from course_lib.exact import Knowledge, exploration_information, optimal_values
+from course_lib.tasks import make_task
+from course_lib.views.city import STATIC, city_figure, explore_city, marginals, one_thread, replay, stakes
+
+CITIES = ("map", "homework-map")
+TO_THE_MAP = {"map": ("right", "right", "right", "down"), "homework-map": ("right", "right")}
+
+
+@pytest.fixture
+def game():
+    return explore_city("map", seed=0)
+
+
+def random_rounds(task, count, seed):
+    """Rounds of random actions, some of them cut short: what the browser may hold at any moment."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(limit):
+        return int(torch.randint(limit, (), generator=generator))
+
+    weights = torch.tensor([3.0, 3, 3, 3, 1, 6, 0.2])  # rides often, ends seldom
+    for _ in range(count):
+        lists = torch.multinomial(weights, 2 * task.trial.horizon, replacement=True, generator=generator).view(2, -1)
+        exploration, execution = lists.tolist()
+        played = dict(problem=draw(task.problem_count), goal=draw(len(task.goals)), again=False, turn=0)
+        played["exploration"], played["execution"] = exploration[: draw(task.trial.horizon + 1)], None
+        if draw(4):
+            played["exploration"].append(task.end_action)
+        done = replay(task, played).trials.done[0].nonzero()
+        if len(done):  # nothing is played after the end of an episode
+            played["exploration"] = played["exploration"][: int(done[0]) + 1]
+        if len(done) and draw(6):
+            played["execution"] = []
+            for action in execution[: draw(2 * task.trial.horizon)]:
+                if replay(task, played).phase == "over":
+                    break
+                played["execution"].append(action)
+        yield played
+
+
+# ---- the game from Python ----------------------------------------------------------------------------
+
+
+def test_a_whole_round_of_the_optimum(game):
+    game.new_city(problem=7, goal=3)
+    task = game.task
+    game.step(*TO_THE_MAP["map"])
+    assert game.cell == task.map_cell
+    assert game.information == pytest.approx(float(torch.tensor(24.0).log()))
+    assert game.belief.argmax() == 7 and game.belief.max() == 1
+    game.end()
+    assert game.phase == "between"
+    # The flag stands one step beyond the stop nearest to it; take the bus that goes there.
+    flag = task.goals[3]
+    stop = next(i for i in range(4) if abs(task.destination(7, i)[1] - flag[1]) == 1 and task.destination(7, i)[0] == flag[0])
+    dx, dy = (a - b for a, b in zip(task.plan.stops[stop], task.plan.start, strict=True))
+    game.step({(1, 0): "right", (-1, 0): "left", (0, 1): "up", (0, -1): "down"}[dx, dy])
+    game.ride()
+    game.step("up")
+    assert game.phase == "over"
+    assert game.rounds == [
+        {"problem": 7, "goal": 3, "again": False, "explored": 4, "known": 4, "nats": 3.1781, "best": 0.8, "return": 0.8}
+    ]
+    assert repr(game) == "CityExplorer(map: over, step 3 of 20, 1 of 24 cities possible)"
+
+
+def test_walking_without_exploring_is_worth_what_the_solver_says(game):
+    game.new_city(problem=0, goal=0)
+    game.end()
+    game.step(*["left"] * 4, *["down"] * 4)
+    row = game.rounds[-1]
+    assert row["explored"] == 0 and row["nats"] == 0.0
+    assert row["return"] == row["best"] == pytest.approx(game.stakes.walking, abs=1e-4) == 0.3
+
+
+def test_riding_shrinks_the_belief(game):
+    game.new_city(problem=11, goal=0)
+    assert torch.allclose(game.marginals, torch.full((4, 4), 0.25))
+    game.step("up", "ride")
+    assert int((game.belief > 0).sum()) == 6
+    assert game.marginals[0, game.task.routes[11][0]] == 1
+    assert torch.allclose(game.marginals.sum(dim=0), torch.ones(4))
+    game.step("ride", "down", "right", "ride")
+    assert int((game.belief > 0).sum()) == 2
+
+
+def test_a_bus_taken_with_the_last_step_is_learned_of(game):
+    game.new_city(problem=0, goal=0)
+    game.step(*["wait"] * 18, "up", "ride")
+    assert game.phase == "between" and int((game.belief > 0).sum()) == 6
+    game.step("wait")
+    assert game.phase == "execution" and game.cell == (4, 4) and int((game.belief > 0).sum()) == 6
+
+
+def test_ending_the_execution_costs_the_steps_left(game):
+    game.end()
+    game.end()
+    assert game.rounds[0]["return"] == -2.0
+
+
+def test_same_city_is_marked_and_new_cities_follow_the_seed(game):
+    first = game.played
+    game.step("up")
+    game.same_city()
+    assert game.played["again"] and game.played["exploration"] == []
+    assert (game.played["problem"], game.played["goal"]) == (first["problem"], first["goal"])
+    game.new_city()
+    twin = explore_city("map", seed=0)
+    twin.new_city()
+    assert twin.played == game.played
+    others = [explore_city("map", seed=seed).city["draws"] for seed in (0, 1)]
+    assert others[0] != others[1]
+    assert len({problem for problem, _ in others[0]}) > 15 and {goal for _, goal in others[0]} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda game: game.step("jump"),
+        lambda game: game.new_city(problem=24),
+        lambda game: game.new_city(goal=4),
+        lambda game: (game.end(), game.end(), game.wait()),
+        lambda game: explore_city("bandit"),
+    ],
+)
+def test_mistakes_are_said_in_both_languages(game, mistake):
+    with pytest.raises(CourseError) as caught:
+        mistake(game)
+    assert any("가" <= letter <= "힣" for letter in caught.value.message.ko)
+    assert caught.value.message.en.isascii()
+
+
+# ---- exact values ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CITIES)
+def test_stakes_are_the_solver_s(name):
+    task, worth = make_task(name), stakes(name)
+    knowledge = Knowledge(task)
+    with one_thread():
+        assert worth.optimum == pytest.approx(knowledge.with_exploration)
+    assert worth.walking == pytest.approx(knowledge.no_exploration)
+    means = {problems: float(value.mean()) for problems, value in worth.by_knowledge.items()}
+    assert means == pytest.approx(knowledge.execution_worth)
+    assert torch.equal(worth.known, optimal_values(task)[:, 1:])
+
+
+@pytest.mark.parametrize("name", CITIES)
+def test_results_agree_with_the_exact_information(name):
+    game, seen = explore_city(name), set()
+    for played in random_rounds(game.task, 60, seed=3):
+        game.played = played
+        if game.phase != "over":
+            continue
+        row = game._result()
+        exact = float(exploration_information(game.task.tables, game.trials)[0])
+        assert row["nats"] == pytest.approx(exact, abs=1e-4)
+        seen.add(row["nats"])
+    assert len(seen) > 2, "the random rounds should reach several kinds of knowledge"
+
+
+# ---- the browser's rules are the same ----------------------------------------------------------------
+
+NODE = shutil.which("node")
+PROGRAM = """
+import {{ readFileSync }} from "node:fs";
+import {{ readTables, replay, result, counts, nats, verdict }} from "{module}";
+const sent = JSON.parse(readFileSync(0, "utf8"));
+const get = (name) => (name === "city" ? sent.city : new DataView(Uint8Array.from(sent[name]).buffer));
+const tables = readTables(get);
+console.log(JSON.stringify(sent.rounds.map((played) => {{
+  const now = replay(tables, played);
+  const over = now.phase === "over";
+  const row = over ? result(tables, played, now) : null;
+  return {{ phase: now.phase, clock: now.clock, state: now.state, possible: now.possible,
+    counts: counts(sent.city, now.possible), nats: nats(now.possible), row, verdict: over ? verdict(sent.city, row, false) : null }};
+}})));
+"""
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed; the browser test plays the same rounds")
+@pytest.mark.parametrize("name", CITIES)
+def test_javascript_replays_like_the_tables(name, tmp_path):
+    game = explore_city(name)
+    rounds = list(random_rounds(game.task, 120, seed=5))
+    sent = {key: list(getattr(game, key)) for key in ("next_state", "sense", "reward", "ends")}
+    module = tmp_path / "city.mjs"
+    module.write_text((STATIC / "city.js").read_text(encoding="utf-8"), encoding="utf-8")
+    program = tmp_path / "check.mjs"
+    program.write_text(PROGRAM.format(module=module.as_uri()), encoding="utf-8")
+    done = subprocess.run(
+        [NODE, str(program)], input=json.dumps(sent | dict(city=game.city, rounds=rounds)), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    phases = set()
+    for played, in_browser in zip(rounds, json.loads(done.stdout), strict=True):
+        game.played = played
+        now, belief = game.round, game.belief
+        phases.add(now.phase)
+        assert (in_browser["phase"], in_browser["clock"], in_browser["state"]) == (now.phase, now.clock, now.state)
+        assert in_browser["possible"] == (belief > 0).tolist()
+        assert in_browser["nats"] == pytest.approx(game.information)
+        chances = torch.tensor(in_browser["counts"]) / int((belief > 0).sum())
+        assert torch.allclose(chances, marginals(game.task, belief))
+        if now.phase == "over":
+            assert in_browser["row"] == game._result()
+    assert phases == {"exploration", "between", "execution", "over"}
+
+
+# ---- the still picture -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CITIES)
+def test_the_figure_has_no_boxes(name, recwarn):
+    game = explore_city(name)
+    game.step("up", "ride")
+    task = game.task
+    figure = city_figure(task, problem=0, trail=[task.tables.start, task.state((4, 5)) if name == "map" else 17], belief=game.belief)
+    figure.canvas.draw()
+    assert not [w for w in recwarn if "missing from font" in str(w.message)]
+    assert len(figure.axes) == 2
