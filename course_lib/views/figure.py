@@ -1,0 +1,324 @@
+"""The picture of a finished run: the panels of the live view, drawn once with matplotlib.
+
+It stands in the stored notebook, where no kernel draws. One PNG a language, each in an element tagged with
+its ``lang``, so that the lesson's switch shows one of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+from functools import cache
+
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from PIL import Image
+
+from course_lib.bilingual import Bilingual
+
+HANGUL_FONTS = ("NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic")
+DPI = 110
+COLOURS = 256  # of the PNG's palette: a third of the bytes
+
+# Okabe and Ito's palette, safe for colour-blind readers. Two colours carry meaning, as in the live view.
+OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#b8a800", "#8a8a8a")
+EXPLORE, EXECUTE, INK, SOFT, LINE = "#0072b2", "#d55e00", "#212121", "#616161", "#e0e0e0"
+
+WORDS = {
+    "curve": Bilingual("테스트 리턴", "Test return"),
+    "env_steps": Bilingual("환경 스텝", "env steps"),
+    "optimal_return": Bilingual("최적", "optimal"),
+    "no_exploration_return": Bilingual("탐험 없이", "no exploration"),
+    "gauges": Bilingual("두 개의 계기판", "Two gauges"),
+    "information": Bilingual("탐험이 얻은 정보", "Information explored"),
+    "execution": Bilingual("완벽한 탐험이 주어진 실행", "Execution, exploration given"),
+    "city": Bilingual("탐험가가 가는 곳", "Where the explorer goes"),
+    "actions": Bilingual("스텝마다 고른 행동", "Actions chosen at each step"),
+    "heat": Bilingual("한 트라이얼의 은닉 상태", "Hidden states of one trial"),
+    "time": Bilingual("스텝 t", "step t"),
+    "units": Bilingual("유닛", "units"),
+    "points": Bilingual("은닉 상태의 2차원 투영", "Hidden states in two dimensions"),
+    "probe": Bilingual("은닉 상태에서 문제 읽기", "Reading the problem from h"),
+    "probe_line": Bilingual("선형 프로브", "linear probe"),
+    "probe_best": Bilingual("정확한 신념", "exact belief"),
+    "chance": Bilingual("찍기", "chance"),
+    "bus": Bilingual("버스", "bus"),
+    "goal": Bilingual("목표", "goal"),
+    "map": Bilingual("지도", "map"),
+    "start": Bilingual("출발", "start"),
+}
+
+
+@cache
+def hangul_font() -> str | None:
+    """An installed font that has Hangul; None if there is none, and figures then keep to English."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return next((name for name in HANGUL_FONTS if name in installed), None)
+
+
+class Result:
+    """What ``await view`` gives: the outcome of the run and its picture.
+
+    Attributes:
+        state, last, history: as in ``jobs.Outcome``.
+    """
+
+    def __init__(self, outcome, frame: dict | None, title: Bilingual) -> None:
+        self.state, self.last, self.history = outcome.state, outcome.last, outcome.history
+        self._frame, self._title = frame, title
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The metrics of the last snapshot."""
+        return {} if self.last is None else dict(self.last.metrics)
+
+    def __repr__(self) -> str:
+        """One line, the same in both languages, rounded so that it stays the same."""
+        if self.last is None:
+            return f"{self.state}: no snapshot"
+        numbers = {**self.metrics, **self.last.references}
+        names = ("test_return", "optimal_return", "no_exploration_return")
+        said = [f"{name} {numbers[name]:.2f}" for name in names if name in numbers]
+        return " · ".join([f"{self.last.method} on {self.last.task}", self.state, f"{self.last.env_steps} env steps", *said])
+
+    def _repr_mimebundle_(self, **_options) -> dict[str, str]:
+        bundle = {"text/plain": repr(self)}
+        if self._frame is not None:
+            bundle["text/html"] = self.html()
+        return bundle
+
+    def _repr_png_(self) -> bytes | None:
+        return None if self._frame is None else png(self._frame, "en", self._title)
+
+    def html(self) -> str:
+        """The picture in each language, with its numbers as the text alternative."""
+        divs = []
+        for language in ("ko", "en"):
+            data = base64.b64encode(png(self._frame, language, self._title)).decode("ascii")
+            alternative = html.escape(described(self._frame, language), quote=True)
+            divs.append(
+                f'<div lang="{language}"><img alt="{alternative}" style="max-width:100%" '
+                f'src="data:image/png;base64,{data}"></div>'
+            )
+        if hangul_font() is None:
+            note = Bilingual(
+                "이 컴퓨터에 한글 글꼴이 없어 그림의 글자를 영어로 썼습니다. NanumGothic을 설치하면 한국어로 그립니다.",
+                "This computer has no Korean font, so the picture is labelled in English. Install NanumGothic for Korean.",
+            )
+            divs.append(f'<div lang="ko"><small>{html.escape(note.ko)}</small></div>')
+        return "".join(divs)
+
+
+def described(frame: dict, language: str) -> str:
+    """The numbers of a frame as a sentence: the text alternative of its picture."""
+    names = {
+        "test_return": WORDS["curve"],
+        "optimal_return": WORDS["optimal_return"],
+        "no_exploration_return": WORDS["no_exploration_return"],
+        "information": WORDS["information"],
+        "execution_given_exploration": WORDS["execution"],
+    }
+    numbers = {**frame["metrics"], **frame["references"]}
+    parts = [f"{getattr(word, language)} {numbers[name]:.2f}" for name, word in names.items() if name in numbers]
+    parts.append(f"{frame['env_steps']:,} {getattr(WORDS['env_steps'], language)}")
+    return ", ".join(parts)
+
+
+def png(frame: dict, language: str, title: Bilingual) -> bytes:
+    """The panels of a frame in one language ("ko" or "en"), as a PNG of about 40 kB."""
+    font = hangul_font()
+    if font is None:
+        language = "en"  # never boxes
+    drawn = [panel for panel in PANELS if panel[1](frame)]
+    columns = min(3, len(drawn))
+    rows = math.ceil(len(drawn) / columns)
+    # The Hangul font first: with mathematics in a label, matplotlib looks only at the first family.
+    families = [font, "DejaVu Sans"] if font else ["DejaVu Sans"]
+    figure = Figure(figsize=(3.7 * columns, 2.75 * rows + 0.4), dpi=DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+
+    def word(key: str) -> str:
+        return getattr(WORDS[key], language)
+
+    for place, (key, _, draw) in enumerate(drawn, start=1):
+        axes = figure.add_subplot(rows, columns, place)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        for side in ("left", "bottom"):
+            axes.spines[side].set_color(SOFT)
+        axes.tick_params(colors=SOFT, labelsize=8, length=3)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        draw(axes, frame, word)
+        axes.set_title(word(key), fontsize=10, loc="left", color=INK)
+    figure.suptitle(getattr(title, language), fontsize=11, x=0.01, ha="left", color=INK)
+    for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
+        text.set_fontfamily(families)
+
+    raw = io.BytesIO()
+    figure.savefig(raw, format="png")
+    small = io.BytesIO()
+    palette = Image.open(raw).convert("RGB").quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette.save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+# ---- the panels --------------------------------------------------------------------------------------
+
+
+def thousands(value: float, _position: int) -> str:
+    """1200000 → 1.2M."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
+def draw_curve(axes, frame: dict, word) -> None:
+    steps, value = frame["curve_env_steps"], frame["curve_test_return"]
+    levels = [k for k in ("optimal_return", "no_exploration_return") if k in frame["references"]]
+    for key in levels:
+        level = frame["references"][key]
+        axes.axhline(level, color=INK, linewidth=1, linestyle=(0, (5, 4)))
+        axes.annotate(
+            f"{word(key)} {level:.2f}", (0, level), xycoords=("axes fraction", "data"), xytext=(4, 3),
+            textcoords="offset points", fontsize=8, color=INK,
+        )  # fmt: skip
+    axes.plot(steps, value, color=EXPLORE, linewidth=1.8)
+    axes.plot(steps[-1:], value[-1:], "o", color=EXPLORE, markersize=4)
+    everything = [*value[np.isfinite(value)], *(frame["references"][key] for key in levels)]
+    low, high = min(everything), max(everything)
+    pad = max(0.05, 0.12 * (high - low))
+    axes.set_ylim(low - pad / 2, high + pad)
+    axes.set_xlim(0, None)
+    axes.xaxis.set_major_formatter(FuncFormatter(thousands))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.set_xlabel(word("env_steps"), fontsize=8, color=SOFT)
+
+
+def gauges_of(frame: dict) -> list[tuple[str, str, float, float, float]]:
+    """(name, colour, value, low, high) of each gauge that the metrics allow."""
+    metrics, references = frame["metrics"], frame["references"]
+    most = metrics.get("information_max", references.get("information_max"))
+    gauges = []
+    if "information" in metrics and most:
+        gauges.append(("information", EXPLORE, metrics["information"], 0.0, most))
+    low, high = references.get("no_exploration_return"), references.get("optimal_return")
+    if "execution_given_exploration" in metrics and low is not None and high is not None:
+        gauges.append(("execution", EXECUTE, metrics["execution_given_exploration"], low, high))
+    return gauges
+
+
+def draw_gauges(axes, frame: dict, word) -> None:
+    gauges = gauges_of(frame)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(len(gauges) * 2 - 0.4, -0.9)
+    for place, (name, colour, value, low, high) in enumerate(gauges):
+        y, unit = 2 * place, " nats" if name == "information" else ""
+        part = min(1.0, max(0.0, (value - low) / (high - low)))
+        axes.barh(y, 1, height=0.42, color=LINE)
+        axes.barh(y, part, height=0.42, color=colour)
+        axes.text(0, y - 0.36, word(name), fontsize=9, color=INK)
+        axes.text(1, y - 0.36, f"{value:.2f}{unit}", fontsize=9, color=INK, ha="right")
+        ends = ("0", f"{high:.2f}{unit}")
+        if name == "execution":
+            ends = tuple(f"{word(k)} {v:.2f}" for k, v in (("no_exploration_return", low), ("optimal_return", high)))
+        axes.text(0, y + 0.34, ends[0], fontsize=8, color=SOFT, va="top")
+        axes.text(1, y + 0.34, ends[1], fontsize=8, color=SOFT, va="top", ha="right")
+    axes.set_axis_off()
+
+
+def draw_city(axes, frame: dict, word) -> None:
+    plan = frame["city"]
+    width, height = plan["width"], plan["height"]
+    blues = LinearSegmentedColormap.from_list("visits", ["#ffffff", EXPLORE])
+    most = max(float(frame["visits"].max()), 1e-6)
+    axes.imshow(
+        0.75 * np.sqrt(frame["visits"].reshape(height, width) / most), origin="lower", cmap=blues, vmin=0, vmax=1
+    )
+    axes.set_xticks(np.arange(width + 1) - 0.5, [])
+    axes.set_yticks(np.arange(height + 1) - 0.5, [])
+    axes.tick_params(length=0)
+    axes.grid(color=LINE, linewidth=0.6)
+    marks = [("bus", plan["stops"], "s", "none"), ("goal", plan["goals"], "^", INK)]
+    if plan["map"]:
+        marks.append(("map", [plan["map"]], "D", "none"))
+    marks.append(("start", [plan["start"]], "+", INK))
+    for key, cells, marker, face in marks:
+        x, y = np.array(cells).T
+        size = 44 if marker != "^" else 26
+        axes.scatter(
+            x, y, s=size, marker=marker, edgecolors=None if marker == "+" else INK,
+            c=INK if marker == "+" else None, facecolors=None if marker == "+" else face, linewidths=1.1,
+            label=word(key),
+        )  # fmt: skip
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.2)
+
+
+def draw_actions(axes, frame: dict, word) -> None:
+    share = frame["action_share"]
+    below = np.zeros(len(share))
+    for action, name in enumerate(frame["actions"]):
+        colour = OKABE_ITO[action % len(OKABE_ITO)]
+        axes.bar(np.arange(len(share)), share[:, action], bottom=below, width=0.9, color=colour, label=name)
+        below = below + share[:, action]
+    axes.set_xlabel(word("time"), fontsize=8, color=SOFT)
+    axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def draw_heat(axes, frame: dict, word) -> None:
+    length = int(frame["trial_length"][0])
+    colours = LinearSegmentedColormap.from_list("hidden", [EXPLORE, "#ffffff", EXECUTE])
+    axes.imshow(
+        frame["hidden"][0, :length].T, aspect="auto", origin="lower", cmap=colours, vmin=-127, vmax=127,
+        interpolation="nearest", extent=(0, length, 0, frame["hidden"].shape[2]),
+    )  # fmt: skip
+    begin = int(frame["trial_start"][0])
+    if "city" in frame and 0 < begin < length:
+        axes.axvline(begin, color=INK, linewidth=1, linestyle=(0, (3, 3)))
+    axes.set_xlabel(word("time"), fontsize=8, color=SOFT)
+    axes.set_ylabel(word("units"), fontsize=8, color=SOFT)
+
+
+def draw_points(axes, frame: dict, word) -> None:
+    step = min(int(frame["boundary"][1]), frame["points"].shape[1] - 1)
+    group = frame["points_problem"] if frame["problems"] else frame["points_action"][:, step]
+    for shape, marker in enumerate("os^"):
+        mine = (group // 8) % 3 == shape
+        colours = [OKABE_ITO[g % 8] for g in group[mine]]
+        axes.scatter(*frame["points"][mine, step].T, s=18, c=colours, marker=marker, linewidths=0)
+    axes.axhline(0, color=LINE, linewidth=0.8, zorder=0)
+    axes.axvline(0, color=LINE, linewidth=0.8, zorder=0)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_xlabel(f"t = {step}", fontsize=8, color=SOFT)
+
+
+def draw_probe(axes, frame: dict, word) -> None:
+    steps = np.arange(len(frame["probe"]))
+    axes.axvspan(frame["boundary"][0], max(frame["boundary"][2], frame["boundary"][0] + 0.3), color=EXECUTE, alpha=0.12, linewidth=0)
+    axes.axhline(frame["probe_chance"], color=SOFT, linewidth=1, linestyle=":", label=word("chance"))
+    if "probe_best" in frame:
+        axes.plot(steps, frame["probe_best"], color=INK, linewidth=1.3, label=word("probe_best"))
+    axes.plot(steps, frame["probe"], color=EXPLORE, linewidth=1.8, label=word("probe_line"))
+    axes.set_ylim(0, 1.05)
+    axes.set_xlim(0, int(np.isfinite(frame["probe"]).nonzero()[0].max()))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
+    axes.set_xlabel(word("time"), fontsize=8, color=SOFT)
+    axes.legend(fontsize=8, frameon=False, loc="best")
+
+
+PANELS = (
+    ("curve", lambda frame: "curve_test_return" in frame, draw_curve),
+    ("gauges", lambda frame: bool(gauges_of(frame)), draw_gauges),
+    ("city", lambda frame: "visits" in frame, draw_city),
+    ("actions", lambda frame: "action_share" in frame, draw_actions),
+    ("heat", lambda frame: "hidden" in frame, draw_heat),
+    ("points", lambda frame: "points" in frame, draw_points),
+    ("probe", lambda frame: "probe" in frame, draw_probe),
+)

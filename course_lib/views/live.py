@@ -1,0 +1,276 @@
+"""The live view: a training that you watch and steer, in the browser, while the notebook stays usable.
+
+    view = live(training.stream("rl2", "map", seed=0), title=Bilingual("RL²", "RL²"))
+    result = await view        # the buttons go on working; the picture of the finished run is the result
+
+The training thread builds a frame (``panels.frame``: a few small arrays) at most ten times a second and
+sends it as binary buffers; ``static/live.js`` draws it on canvases. Every frame is acknowledged, so that a
+slow connection gets fewer frames instead of a queue of old ones. Without a browser (nbval, nbconvert)
+nobody acknowledges, hardly a frame is sent, and the same cell simply runs to its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import traitlets
+from IPython import get_ipython
+from IPython.display import display
+
+from course_lib.agents.snapshot import Snapshot
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.tasks import make_task
+from course_lib.views import panels
+from course_lib.views.figure import Result
+from course_lib.views.jobs import ENDED, Audience, Job
+
+STATIC = Path(__file__).parent / "static"
+FRAMES_PER_SECOND = 10
+UNANSWERED_S = 1.0  # frames that nobody acknowledges go out this far apart
+SHARE = 0.04  # of the time may go into frames, and as much again into fitting the linear probe
+TICK_S = 2.0
+EYES_WITHIN_S = 5.0  # a browser reports within a second or two; after this there is none to slow down for
+
+
+def live(
+    stream: Iterable[Snapshot] | Callable[[], Iterable[Snapshot]],
+    title: Bilingual | None = None,
+    task=None,
+    speed: float | None = None,
+) -> LiveView:
+    """Show the live view of a stream of snapshots, and start it.
+
+    Args:
+        stream: ``training.stream(...)``, ``training.replay(path)``, any iterator of snapshots, or a function
+            that makes one.
+        title: above the view.
+        task: for a task of your own; those of the course are found by the name in the snapshot.
+        speed: at most so many snapshots a second; None: as fast as they come. Give a replay 5 or 10.
+    Raises:
+        CourseError: the job before does not stop, or ``stream`` is no stream.
+    """
+    if not callable(stream) and not hasattr(stream, "__iter__"):
+        raise CourseError(
+            Bilingual(
+                f"live()에는 스냅샷의 스트림이 필요합니다. 받은 것: {type(stream).__name__}. "
+                'live(training.stream("rl2", "map", seed=0))처럼 쓰십시오.',
+                f"live() needs a stream of snapshots and got {type(stream).__name__}. "
+                'Write live(training.stream("rl2", "map", seed=0)).',
+            )
+        )
+    view = LiveView(stream, title, task, speed)
+    view.show()
+    view.job.start()
+    view.watch()
+    return view
+
+
+class LiveView(anywidget.AnyWidget):
+    """What ``live`` returns: ``run``, ``pause``, ``step``, ``stop``, ``speed``, ``wait`` and ``await``."""
+
+    _esm = STATIC / "live.js"
+    _css = STATIC / "live.css"
+    title = traitlets.Dict().tag(sync=True)  # {"ko": …, "en": …}
+
+    def __init__(self, stream, title: Bilingual | None = None, task=None, speed: float | None = None) -> None:
+        title = title or Bilingual("실시간으로 보는 학습", "Training, live")
+        super().__init__(title=title._asdict())
+        self.job = Job(stream, speed)
+        self.job.listen(self._after)
+        self.audience = Audience()
+        self.on_msg(self._hear)
+        self._task = task
+        self._bilingual_title = title
+        self._shown_in: object = None  # the cell that shows it already
+        self._building = threading.Lock()
+        self._snapshot: Snapshot | None = None  # the last one, with the last trials that any had
+        self._frame: dict | None = None
+        self._framed: Snapshot | None = None  # what _frame shows
+        self._probed: Snapshot | None = None  # what the probe in _frame was fitted on
+        self._next_frame = self._next_probe = float("-inf")
+        self._acknowledged = False
+        self._told: tuple | None = None
+        self._paused_unseen = False
+
+    # ---- controls ------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        self.job.run()
+
+    def pause(self) -> None:
+        self.job.pause()
+
+    def step(self) -> None:
+        self.job.step()
+
+    def stop(self) -> None:
+        self.job.stop()
+
+    @property
+    def speed(self) -> float | None:
+        return self.job.speed
+
+    @speed.setter
+    def speed(self, per_second: float | None) -> None:
+        self.job.speed = per_second
+        self._tell_state()
+
+    def wait(self, timeout: float | None = None) -> Result:
+        """Wait for the end, at most ``timeout`` seconds, and give the picture of the run so far.
+
+        Raises:
+            CourseError: the training failed.
+        """
+        return self._result(self.job.wait(timeout))
+
+    def __await__(self):
+        outcome = yield from self.job.__await__()
+        return self._result(outcome)
+
+    def _result(self, outcome) -> Result:
+        return Result(outcome, self._up_to_date(), self._bilingual_title)
+
+    # ---- display -------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"live view: {self._bilingual_title}"
+
+    def show(self) -> None:
+        """Display it in this cell."""
+        self._shown_in = getattr(get_ipython(), "execution_count", None)
+        data, metadata = super()._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True)
+
+    def _ipython_display_(self) -> None:
+        # ``live(...)`` as the last line of a cell would show it twice.
+        if self._shown_in is None or self._shown_in != getattr(get_ipython(), "execution_count", None):
+            self.show()
+
+    # ---- from the training thread to the browser -----------------------------------------------------
+
+    def _after(self, job: Job) -> None:
+        """Called in the training thread after every snapshot and every change of state."""
+        if job.last is not None and (self._snapshot is None or job.last.update != self._snapshot.update):
+            self._snapshot = job.last
+            if job.last.trials is None and self._framed is not None:
+                seen = self._framed
+                self._snapshot = replace(job.last, trials=seen.trials, hidden=seen.hidden, belief=seen.belief)
+        changed = self._told is None or self._told[0] != job.state
+        if changed:
+            self._send_frame(probing=True)
+        elif time.monotonic() >= self._next_frame:
+            self._send_frame(probing=time.monotonic() >= self._next_probe)
+        if changed:
+            self._tell_state()
+
+    def _up_to_date(self, probing: bool = True) -> dict | None:
+        """The frame of the last snapshot, built if need be."""
+        with self._building:
+            snapshot = self._snapshot
+            if snapshot is None or snapshot is (self._probed if probing else self._framed):
+                return self._frame
+            if self._task is None:
+                self._task = known_task(snapshot.task)
+            began = time.monotonic()
+            self._frame = panels.frame(snapshot, list(self.job.history), self._task, self._frame, probing)
+            self._framed = snapshot
+            if probing:
+                self._probed = snapshot
+                self._next_probe = began + (time.monotonic() - began) / SHARE
+            return self._frame
+
+    def _send_frame(self, probing: bool = True) -> None:
+        began = time.monotonic()
+        frame = self._up_to_date(probing)
+        if frame is not None:
+            content, buffers = packed(frame)
+            self.send({"kind": "frame", **content}, buffers)
+        took = 0.0 if probing else time.monotonic() - began  # the probe has a share of its own
+        apart = 1.0 / FRAMES_PER_SECOND if self._acknowledged else UNANSWERED_S
+        self._next_frame = began + max(apart, took / SHARE)
+        self._acknowledged = False
+
+    def _tell_state(self) -> None:
+        state, complaint = self.job.state, None
+        if self.job.error is not None:
+            complaint = self.job.complaint().message._asdict()
+        told = (state, self._paused_unseen, self.job.speed)
+        self._told = told
+        self.send(
+            {"kind": "state", "state": state, "unseen": told[1], "speed": told[2], "complaint": complaint}
+        )
+
+    # ---- from the browser, in the kernel's loop ------------------------------------------------------
+
+    def _hear(self, _widget, content: dict, _buffers) -> None:
+        kind = content.get("kind")
+        if kind == "bye":
+            self.audience.goodbye()
+            return
+        self.audience.ping()
+        if self._paused_unseen:
+            self._paused_unseen = False
+            self.job.run()
+        if kind == "hello":
+            self._acknowledged = True
+            self._next_frame = float("-inf")
+            self._send_frame()
+            self._tell_state()
+        elif kind == "ping":
+            self.send({"kind": "pong"})
+        elif kind == "ack":
+            self._acknowledged = True
+            self._next_frame = min(self._next_frame, time.monotonic() + 1.0 / FRAMES_PER_SECOND)
+        elif kind == "speed":
+            self.speed = content["value"]
+        elif kind in ("run", "pause", "step", "stop"):
+            getattr(self.job, kind)()
+
+    def watch(self) -> None:
+        """Look, from the kernel's loop, whether somebody looks. In a script without a loop, do nothing."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._watching = loop.create_task(self._watch())  # kept, or it may be collected
+
+    async def _watch(self) -> None:
+        while self.job.state not in ENDED:
+            await asyncio.sleep(TICK_S)
+            self.look_round()
+
+    def look_round(self) -> None:
+        """One tick: pause when the browser is gone; don't play slowly when there never was one."""
+        self.audience.tick()
+        if self.audience.gone and self.job.state == "running" and not self._paused_unseen:
+            self._paused_unseen = True
+            self.job.pause()
+        if not self.audience.ever_seen and self.audience.silence > EYES_WITHIN_S:
+            self.job.speed = None
+
+
+def known_task(name: str):
+    """The task of the course with this name; None if there is none."""
+    try:
+        return make_task(name)
+    except CourseError:
+        return None
+
+
+def packed(frame: dict) -> tuple[dict, list[memoryview]]:
+    """A frame as JSON and binary buffers: ``arrays`` names each buffer, its type and its shape."""
+    values, arrays, buffers = {}, [], []
+    for name, value in frame.items():
+        if isinstance(value, np.ndarray):
+            arrays.append({"name": name, "type": value.dtype.name, "shape": list(value.shape)})
+            buffers.append(memoryview(np.ascontiguousarray(value)))
+        elif name != "axes":  # only the next frame needs them
+            values[name] = value
+    return {"values": values, "arrays": arrays}, buffers

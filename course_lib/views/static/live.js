@@ -1,0 +1,875 @@
+// The live view in the browser. The kernel sends frames (small typed arrays, see views/panels.py); this draws
+// them on canvases, keeps the last ones for looking back, and sends what the learner presses.
+//
+// Words come in pairs [Korean, English]. In HTML both are there, tagged with lang, and CSS hides one; a
+// canvas asks `say`, and is drawn again when the language, the theme or its size changes.
+
+const WORDS = {
+  run: ["실행", "Run"],
+  pause: ["일시 정지", "Pause"],
+  step: ["한 단계", "Step"],
+  stop: ["중지", "Stop"],
+  speed: ["속도", "Speed"],
+  fastest: ["최대", "max"],
+  ready: ["준비", "ready"],
+  running: ["학습 중", "running"],
+  paused: ["일시 정지됨", "paused"],
+  stopped: ["중지됨. 다시 하려면 셀을 다시 실행하십시오", "stopped; run the cell again to start over"],
+  finished: ["끝남", "finished"],
+  failed: ["오류로 멈춤", "failed"],
+  unseen: ["브라우저 탭이 닫혀서 멈췄습니다. 다시 보면 이어집니다.", "Paused because the tab was closed. It goes on once it is seen again."],
+  dead: ["커널과의 연결이 끊어졌습니다. 셀을 다시 실행하십시오.", "The link to the kernel is broken. Run the cell again."],
+  silent: [
+    "커널이 대답하지 않습니다. 다른 셀이 실행 중이면 기다리고, 아니면 이 셀을 다시 실행하십시오.",
+    "The kernel does not answer. If another cell is running, wait; if not, run this cell again.",
+  ],
+  waiting: ["첫 결과를 기다리고 있습니다.", "Waiting for the first result."],
+  steps: ["스텝", "steps"],
+  seconds: ["초", "s"],
+  perSecond: ["스텝/초", "steps/s"],
+  updates: ["업데이트", "update"],
+  trial: ["트라이얼", "Trial"],
+  time: ["스텝 t", "Step t"],
+  moment: ["학습의 순간", "Moment of training"],
+  now: ["지금", "now"],
+  problem: ["문제", "problem"],
+  goal: ["목표", "goal"],
+  arm: ["행동", "action"],
+  exploration: ["탐험", "exploration"],
+  execution: ["실행", "execution"],
+  pauseStep: ["에피소드 사이", "between episodes"],
+  over: ["트라이얼 끝", "trial over"],
+  curve: ["테스트 리턴", "Test return"],
+  optimal: ["최적", "optimal"],
+  walking: ["탐험 없이", "no exploration"],
+  envSteps: ["환경 스텝", "env steps"],
+  city: ["탐험가가 가는 곳", "Where the explorer goes"],
+  actions: ["스텝마다 고른 행동", "Actions chosen at each step"],
+  bus: ["버스", "bus"],
+  map: ["지도", "map"],
+  visits: ["방문", "visits"],
+  heat: ["한 트라이얼의 은닉 상태", "Hidden states of one trial"],
+  units: ["유닛", "units"],
+  points: ["은닉 상태의 2차원 투영", "Hidden states in two dimensions"],
+  byProblem: ["색과 모양: 문제", "colour and shape: problem"],
+  byAction: ["색: 행동", "colour: action"],
+  chosen: ["고른 트라이얼", "the chosen trial"],
+  variance: ["분산", "variance"],
+  probe: ["은닉 상태에서 문제 읽기", "Reading the problem from h"],
+  probeLine: ["선형 프로브", "linear probe"],
+  best: ["정확한 신념", "exact belief"],
+  chance: ["찍기", "chance"],
+  accuracy: ["정확도", "accuracy"],
+  gauges: ["두 개의 계기판", "Two gauges"],
+  information: ["탐험이 얻은 정보", "Information explored"],
+  executionGauge: ["완벽한 탐험이 주어진 실행", "Execution, exploration given"],
+  nats: ["nat", "nats"],
+};
+
+const OKABE_ITO = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#b8a800", "#8a8a8a"];
+const KEPT_FRAMES = 150;
+const PING_MS = 2000;
+const SILENT_MS = 20000;
+
+const language = () => document.documentElement.dataset.courseLang;
+function pick([ko, en]) {
+  const chosen = language();
+  return chosen === "ko" ? ko : chosen === "en" ? en : ko === en ? ko : `${ko} · ${en}`;
+}
+const say = (key) => pick(WORDS[key]);
+const joined = (...parts) => [0, 1].map((i) => parts.map((p) => (Array.isArray(p) ? p[i] : p)).join(""));
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+function write(element, [ko, en]) {
+  // Rewritten only when changed: a screen reader and a selection are left alone.
+  const text = `${ko}\n${en}`;
+  if (element.dataset.text === text) return element;
+  element.dataset.text = text;
+  if (ko === en) element.replaceChildren(ko);
+  else element.replaceChildren(make("span", { lang: "ko" }, ko), make("span", { lang: "en" }, en));
+  return element;
+}
+const words = (key) => write(make("span"), WORDS[key]);
+function svg(content, box = "0 0 12 12") {
+  const holder = make("span");
+  holder.innerHTML = `<svg viewBox="${box}" aria-hidden="true">${content}</svg>`;
+  return holder.firstChild;
+}
+const ICONS = {
+  run: '<path d="M2 1l9 5-9 5z"/>',
+  pause: '<path d="M2 1h3v10H2zM7 1h3v10H7z"/>',
+  step: '<path d="M1 1l7 5-7 5zM9 1h2v10H9z"/>',
+  stop: '<path d="M1.5 1.5h9v9h-9z"/>',
+};
+const BROKEN_LINK =
+  '<path d="M9 15l-2 2a3.5 3.5 0 0 1-5-5l3-3M15 9l2-2a3.5 3.5 0 0 1 5 5l-3 3M8 3l1 3M3 8l3 1M16 21l-1-3M21 16l-3-1"/>';
+
+// ---- numbers -------------------------------------------------------------------------------------------
+
+const decimals = (x, n = 2) => (Number.isFinite(x) ? x.toFixed(n).replace("-", "−") : "–");
+const grouped = (x) => Math.round(x).toLocaleString("en-US");
+function short(x) {
+  const a = Math.abs(x);
+  if (a >= 1e6) return `${+(x / 1e6).toPrecision(3)}M`;
+  if (a >= 1e3) return `${+(x / 1e3).toPrecision(3)}k`;
+  return `${+x.toPrecision(3)}`;
+}
+function niceTicks(low, high, count) {
+  const rough = (high - low) / count || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999);
+  const ticks = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(+(i * step).toPrecision(12));
+  return ticks;
+}
+
+// ---- frames --------------------------------------------------------------------------------------------
+
+const ARRAYS = { float32: Float32Array, int16: Int16Array, int8: Int8Array };
+function unpack({ values, arrays }, buffers) {
+  const frame = { ...values };
+  arrays.forEach(({ name, type, shape }, i) => {
+    const view = buffers[i];
+    // A copy, because a typed array must begin at a multiple of its element's size.
+    const bytes = view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
+    frame[name] = Object.assign(new ARRAYS[type](bytes), { shape });
+  });
+  return frame;
+}
+const row = (array, i) => array.subarray(i * array.shape[1], (i + 1) * array.shape[1]);
+
+// What the step t of the chosen trial is: exploring, between the episodes, executing, or over.
+function phase(frame, n, t) {
+  if (t >= frame.trial_length[n]) return "over";
+  if (!row(frame.trial_valid, n)[t]) return "pauseStep";
+  if (!frame.city) return "exploration";
+  return row(frame.trial_instruction, n)[t] > 0 ? "execution" : "exploration";
+}
+function goalOf(frame, n) {
+  return frame.city ? Math.max(...row(frame.trial_instruction, n)) : 0;
+}
+
+// ---- drawing -------------------------------------------------------------------------------------------
+
+const FONT = '11px system-ui, -apple-system, "Segoe UI", "Noto Sans KR", "Noto Sans CJK KR", "Malgun Gothic", "NanumGothic", sans-serif';
+
+class Pen {
+  constructor(canvas, theme) {
+    const ratio = window.devicePixelRatio || 1;
+    this.w = canvas.clientWidth;
+    this.h = canvas.clientHeight;
+    const [pw, ph] = [Math.round(this.w * ratio), Math.round(this.h * ratio)];
+    if (canvas.width !== pw || canvas.height !== ph) [canvas.width, canvas.height] = [pw, ph];
+    this.g = canvas.getContext("2d");
+    this.g.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.g.clearRect(0, 0, this.w, this.h);
+    this.g.font = FONT;
+    this.g.lineJoin = this.g.lineCap = "round";
+    this.theme = theme;
+  }
+  text(string, x, y, { color = this.theme.soft, align = "left", base = "middle", halo = false, max } = {}) {
+    const g = this.g;
+    Object.assign(g, { fillStyle: color, textAlign: align, textBaseline: base });
+    if (halo) {
+      Object.assign(g, { strokeStyle: this.theme.card, lineWidth: 3 });
+      g.strokeText(string, x, y, max);
+    }
+    g.fillText(string, x, y, max);
+  }
+  line(points, color, width = 1.5, dash = []) {
+    const g = this.g;
+    Object.assign(g, { strokeStyle: color, lineWidth: width });
+    g.setLineDash(dash);
+    g.beginPath();
+    let down = false;
+    for (const [x, y] of points) {
+      if (!Number.isFinite(y)) down = false;
+      else if (down) g.lineTo(x, y);
+      else {
+        g.moveTo(x, y);
+        down = true;
+      }
+    }
+    g.stroke();
+    g.setLineDash([]);
+  }
+  dot(x, y, r, color) {
+    this.g.fillStyle = color;
+    this.g.beginPath();
+    this.g.arc(x, y, r, 0, 7);
+    this.g.fill();
+  }
+  // Axes with few ticks; returns the two scales.
+  axes(xRange, yRange, { xFormat = short, yFormat = (v) => decimals(v, 1), xLabel, left = 32, right = 8, top = 8, yTicks = 4 } = {}) {
+    const [x0, x1, y0, y1] = [left, this.w - right, this.h - 30, top];
+    const sx = (v) => x0 + ((v - xRange[0]) / (xRange[1] - xRange[0] || 1)) * (x1 - x0);
+    const sy = (v) => y0 + ((v - yRange[0]) / (yRange[1] - yRange[0] || 1)) * (y1 - y0);
+    for (const v of niceTicks(...yRange, yTicks)) {
+      this.line([[x0, sy(v)], [x1, sy(v)]], this.theme.line, 1);
+      this.text(yFormat(v), x0 - 5, sy(v), { align: "right" });
+    }
+    this.line([[x0, y0], [x1, y0]], this.theme.soft, 1);
+    for (const v of niceTicks(...xRange, this.w < 260 ? 3 : 4)) {
+      const x = sx(v);
+      this.text(xFormat(v), Math.min(x, x1 - 4), y0 + 9, { align: "center" });
+    }
+    if (xLabel) this.text(xLabel, (x0 + x1) / 2, this.h - 5, { align: "center" });
+    return { sx, sy, x0, x1, y0, y1 };
+  }
+  // Time in a trial: where execution begins in most trials, and the cursor.
+  timeMarks(scale, ui, frame, begin) {
+    const { sx, y0, y1 } = scale;
+    if (Number.isFinite(begin) && frame.city) {
+      this.line([[sx(begin), y0], [sx(begin), y1]], this.theme.execute, 1, [3, 3]);
+    }
+    this.line([[sx(ui.t), y0], [sx(ui.t), y1]], this.theme.ink, 1);
+  }
+}
+
+function mix(a, b, part) {
+  return a.map((v, i) => Math.round(v + (b[i] - v) * part));
+}
+function rgb(color) {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const g = canvas.getContext("2d", { willReadFrequently: true });
+  g.fillStyle = color;
+  g.fillRect(0, 0, 1, 1);
+  return [...g.getImageData(0, 0, 1, 1).data.subarray(0, 3)];
+}
+function themeOf(root) {
+  const style = getComputedStyle(root);
+  const theme = {};
+  for (const name of ["ink", "soft", "line", "ground", "card", "explore", "execute"]) {
+    theme[name] = style.getPropertyValue(`--clv-${name}`).trim();
+  }
+  theme.rgb = Object.fromEntries(["card", "explore", "execute"].map((n) => [n, rgb(theme[n])]));
+  return theme;
+}
+
+// Eight colours in three shapes tell 24 problems apart, without relying on hue alone.
+function glyph(pen, x, y, r, problem) {
+  const g = pen.g;
+  g.fillStyle = OKABE_ITO[problem % 8];
+  const shape = Math.floor(problem / 8) % 3;
+  g.beginPath();
+  if (shape === 0) g.arc(x, y, r, 0, 7);
+  else if (shape === 1) g.rect(x - r * 0.88, y - r * 0.88, r * 1.76, r * 1.76);
+  else {
+    g.moveTo(x, y - r * 1.2);
+    g.lineTo(x + r * 1.1, y + r * 0.8);
+    g.lineTo(x - r * 1.1, y + r * 0.8);
+    g.closePath();
+  }
+  g.fill();
+}
+
+const lastOf = (array) => {
+  for (let i = array.length - 1; i >= 0; i--) if (Number.isFinite(array[i])) return array[i];
+  return NaN;
+};
+function rangeOf(...values) {
+  const all = values.flatMap((v) => (v?.length !== undefined ? [...v] : [v])).filter(Number.isFinite);
+  return [Math.min(...all), Math.max(...all)];
+}
+
+// ---- panels: each says when it can be shown, draws, and puts its numbers into words -----------------------
+
+const PANELS = [
+  {
+    key: "curve",
+    shown: (f) => f.curve_test_return?.length,
+    legend: () => [["line", "explore", "curve"]],
+    value: (f) => decimals(lastOf(f.curve_test_return)),
+    words: (f) =>
+      joined(WORDS.curve, ` ${decimals(lastOf(f.curve_test_return))}, `, WORDS.optimal, ` ${decimals(f.references.optimal_return)}, `,
+        WORDS.walking, ` ${decimals(f.references.no_exploration_return)}, ${grouped(f.env_steps)} `, WORDS.steps),
+    draw(pen, f) {
+      const { theme } = pen;
+      const lines = [["optimal", f.references.optimal_return], ["walking", f.references.no_exploration_return]].filter((l) => Number.isFinite(l[1]));
+      const [low, high] = rangeOf(f.curve_test_return, ...lines.map((l) => l[1]));
+      const pad = Math.max(0.05, (high - low) * 0.12);
+      const x = f.curve_env_steps;
+      const s = pen.axes([0, Math.max(f.env_steps, 1)], [low - pad / 2, high + pad], { xLabel: say("envSteps"), yTicks: 5 });
+      for (const [key, value] of lines) {
+        pen.line([[s.x0, s.sy(value)], [s.x1, s.sy(value)]], theme.ink, 1, [5, 4]);
+      }
+      pen.line([...x].map((v, i) => [s.sx(v), s.sy(f.curve_test_return[i])]), theme.explore, 2);
+      const last = x.length - 1;
+      pen.dot(s.sx(x[last]), s.sy(f.curve_test_return[last]), 3.5, theme.explore);
+      for (const [key, value] of lines) {
+        pen.text(`${say(key)} ${decimals(value)}`, s.x0 + 4, s.sy(value) - 7, { color: theme.ink, halo: true });
+      }
+    },
+  },
+  {
+    key: "gauges",
+    shown: (f) => gaugesOf(f).length,
+    value: () => "",
+    words: (f) => joined(...gaugesOf(f).flatMap((gauge, i) => [i ? ", " : "", WORDS[gauge.key], ` ${decimals(gauge.value)} / ${decimals(gauge.high)}`])),
+    draw(pen, f) {
+      const { theme, w } = pen;
+      const gauges = gaugesOf(f);
+      const each = pen.h / gauges.length;
+      gauges.forEach(({ key, color, value, low, high, unit, past }, i) => {
+        const top = i * each;
+        const part = Math.min(1, Math.max(0, (value - low) / (high - low)));
+        const [y, thick] = [top + 24, 10];
+        pen.text(say(key), 0, top + 10, { color: theme.ink, max: w - 76 });
+        pen.text(`${value < low ? "◂ " : ""}${decimals(value)}${unit}`, w, top + 10, { color: theme.ink, align: "right" });
+        pen.g.fillStyle = theme.line;
+        pen.g.fillRect(0, y, w, thick);
+        pen.g.fillStyle = theme[color];
+        pen.g.fillRect(0, y, w * part, thick);
+        const ends = i === 1 || key === "executionGauge" ? [`${say("walking")} ${decimals(low)}`, `${say("optimal")} ${decimals(high)}`] : ["0", `${decimals(high)}${unit}`];
+        pen.text(ends[0], 0, y + thick + 9);
+        pen.text(ends[1], w, y + thick + 9, { align: "right" });
+        if (past?.length > 1) {
+          const [y0, y1] = [top + each - 6, y + thick + 20];
+          const x = f.curve_env_steps;
+          const scale = (v) => y0 + (Math.min(1, Math.max(0, (v - low) / (high - low))) * (y1 - y0));
+          pen.line([[0, y0], [w, y0]], theme.line, 1);
+          pen.line([...past].map((v, k) => [(x[k] / Math.max(f.env_steps, 1)) * (w - 4), scale(v)]), theme[color], 1.5);
+        }
+      });
+    },
+  },
+  {
+    key: "city",
+    shown: (f) => f.visits,
+    legend: () => [["square", "explore", "visits"], ["line", "explore", "exploration"], ["line", "execute", "execution"], ["bus", "soft", "bus"], ["goal", "ink", "goal"], ["map", "ink", "map"]],
+    value: () => "",
+    words(f, ui) {
+      const most = f.visits.indexOf(Math.max(...f.visits));
+      return joined(WORDS.city, ": ", WORDS.visits, ` ${decimals(f.visits[most], 1)} (${most % f.city.width}, ${Math.floor(most / f.city.width)}); `,
+        WORDS.trial, ` ${ui.n + 1}, `, WORDS.curve, ` ${decimals(f.trial_return[ui.n])}`);
+    },
+    draw: drawCity,
+  },
+  {
+    key: "actions",
+    shown: (f) => f.action_share,
+    legend: (f) => f.actions.slice(0, 8).map((name, i) => ["square", OKABE_ITO[i], [name, name]]),
+    value: () => "",
+    words: (f) => {
+      const [T, A] = f.action_share.shape;
+      const last = f.action_share.subarray((T - 1) * A);
+      return joined(WORDS.actions, ": ", f.actions.map((name, a) => `${name} ${decimals(100 * last[a], 0)} %`).join(", "));
+    },
+    draw(pen, f, ui) {
+      const [T, A] = f.action_share.shape;
+      const s = pen.axes([0, T], [0, 1], { xLabel: say("time"), yFormat: (v) => `${Math.round(v * 100)}%` });
+      for (let t = 0; t < T; t++) {
+        let from = 0;
+        for (let a = 0; a < A; a++) {
+          const share = f.action_share[t * A + a];
+          pen.g.fillStyle = OKABE_ITO[a % 8];
+          pen.g.fillRect(s.sx(t) + 0.5, s.sy(from + share), Math.max(1, s.sx(1) - s.sx(0) - 1), s.sy(from) - s.sy(from + share));
+          from += share;
+        }
+      }
+      pen.g.strokeStyle = pen.theme.ink;
+      pen.g.strokeRect(s.sx(ui.t), s.y1, s.sx(1) - s.sx(0), s.y0 - s.y1);
+    },
+  },
+  {
+    key: "heat",
+    shown: (f) => f.hidden,
+    legend: () => [["line", "ink", "time"], ["dash", "execute", "execution"]],
+    value: (f, ui) => `${f.hidden.shape[2]} × ${f.trial_length[ui.n]}`,
+    words: (f, ui) => joined(WORDS.heat, `: ${f.hidden.shape[2]} `, WORDS.units, `, ${f.trial_length[ui.n]} `, WORDS.steps, ", ", WORDS.trial, ` ${ui.n + 1}`),
+    pick: (f, ui, x, y, w) => ({ t: Math.floor(((x - 32) / (w - 40)) * f.hidden.shape[1]) }),
+    draw(pen, f, ui) {
+      const { theme } = pen;
+      const [, T, H] = f.hidden.shape;
+      const s = pen.axes([0, T], [0, H], { xLabel: say("time"), yFormat: (v) => v, yTicks: 3 });
+      const image = pen.g.createImageData(T, H);
+      const length = f.trial_length[ui.n];
+      const table = heatTable(theme);
+      for (let t = 0; t < length; t++) {
+        for (let h = 0; h < H; h++) {
+          const color = table[f.hidden[(ui.n * T + t) * H + h] + 127];
+          image.data.set(color, ((H - 1 - h) * T + t) * 4);
+        }
+      }
+      const small = Object.assign(document.createElement("canvas"), { width: T, height: H });
+      small.getContext("2d").putImageData(image, 0, 0);
+      pen.g.imageSmoothingEnabled = false;
+      pen.g.drawImage(small, s.x0, s.y1, s.x1 - s.x0, s.y0 - s.y1);
+      pen.timeMarks({ ...s, sx: (v) => s.sx(v + (v === ui.t ? 0.5 : 0)) }, ui, f, f.trial_start[ui.n]);
+    },
+  },
+  {
+    key: "points",
+    shown: (f) => f.points,
+    legend: (f) => [["points", "explore", f.problems ? "byProblem" : "byAction"], ["ring", "ink", "chosen"]],
+    value: (f) => `${Math.round(100 * f.variance)} %`,
+    words: (f, ui) => joined(WORDS.points, ": ", WORDS.variance, ` ${Math.round(100 * f.variance)} %, t = ${ui.t}, ${f.points.shape[0]} `, WORDS.trial),
+    pick(f, ui, x, y, w, h) {
+      const at = place(f, w, h);
+      let [nearest, distance] = [0, Infinity];
+      for (let p = 0; p < f.points.shape[0]; p++) {
+        const [px, py] = at(p, ui.t);
+        const d = (px - x) ** 2 + (py - y) ** 2;
+        if (d < distance) [nearest, distance] = [p, d];
+      }
+      const n = f.problems ? f.trial_problem.indexOf(f.points_problem[nearest]) : nearest;
+      return n >= 0 && n < f.trial_problem.length ? { n } : {};
+    },
+    draw(pen, f, ui) {
+      const { theme } = pen;
+      const at = place(f, pen.w, pen.h);
+      const [P, T] = f.points.shape;
+      pen.line([[pen.w / 2, 4], [pen.w / 2, pen.h - 4]], theme.line, 1);
+      pen.line([[4, pen.h / 2], [pen.w - 4, pen.h / 2]], theme.line, 1);
+      // The way of the chosen trial up to now, then all trials at this step.
+      const mine = ui.n; // both lists are dealt in the same order
+      const way = [];
+      for (let t = 0; t <= Math.min(ui.t, f.trial_length[ui.n] - 1); t++) way.push(at(mine, t));
+      pen.g.globalAlpha = 0.45;
+      pen.line(way, theme.ink, 1);
+      for (let p = 0; p < P; p++) {
+        const going = f.points_going[p * T + ui.t];
+        pen.g.globalAlpha = going ? 0.9 : 0.15;
+        glyph(pen, ...at(p, ui.t), 4, f.problems ? f.points_problem[p] : f.points_action[p * T + ui.t]);
+      }
+      pen.g.globalAlpha = 1;
+      const [x, y] = at(mine, ui.t);
+      Object.assign(pen.g, { strokeStyle: theme.ink, lineWidth: 1.5 });
+      pen.g.beginPath();
+      pen.g.arc(x, y, 8, 0, 7);
+      pen.g.stroke();
+      pen.text(`t = ${ui.t}`, pen.w - 4, 8, { align: "right", halo: true });
+    },
+  },
+  {
+    key: "probe",
+    shown: (f) => f.probe,
+    legend: (f) => [["line", "explore", "probeLine"], ...(f.probe_best ? [["line", "ink", "best"]] : []), ["dash", "soft", "chance"]],
+    value: (f, ui) => (Number.isFinite(f.probe[ui.t]) ? `${Math.round(100 * f.probe[ui.t])} %` : "–"),
+    words: (f, ui) =>
+      joined(`t = ${ui.t}: `, WORDS.probeLine, ` ${decimals(100 * f.probe[ui.t], 0)} %, `, WORDS.best, ` ${decimals(100 * (f.probe_best?.[ui.t] ?? NaN), 0)} %, `,
+        WORDS.chance, ` ${decimals(100 * f.probe_chance, 0)} %`),
+    pick: (f, ui, x, y, w) => ({ t: Math.round(((x - 38) / (w - 46)) * (f.probe.length - 1)) }),
+    draw(pen, f, ui) {
+      const { theme } = pen;
+      const T = f.probe.length;
+      const s = pen.axes([0, T - 1], [0, 1], { left: 38, xLabel: say("time"), yFormat: (v) => `${Math.round(v * 100)}%`, yTicks: 4 });
+      const curve = (values) => [...values].map((v, t) => [s.sx(t), s.sy(v)]);
+      const [from, middle, to] = f.boundary;
+      if (f.city && from < T) {
+        pen.g.globalAlpha = 0.12;
+        pen.g.fillStyle = theme.execute;
+        const right = Math.min(to, T - 1);
+        pen.g.fillRect(s.sx(from) - 1, s.y1, Math.max(2, s.sx(right) - s.sx(from) + 2), s.y0 - s.y1);
+        pen.g.globalAlpha = 1;
+      }
+      pen.line([[s.x0, s.sy(f.probe_chance)], [s.x1, s.sy(f.probe_chance)]], theme.soft, 1, [2, 4]);
+      if (f.probe_best) pen.line(curve(f.probe_best), theme.ink, 1.5);
+      pen.line(curve(f.probe), theme.explore, 2);
+      pen.timeMarks(s, ui, f, middle);
+      pen.dot(s.sx(ui.t), s.sy(f.probe[ui.t]), 3.5, theme.explore);
+    },
+  },
+];
+
+function gaugesOf(f) {
+  const gauges = [];
+  const most = f.metrics.information_max ?? f.references.information_max;
+  if (Number.isFinite(f.metrics.information) && most > 0) {
+    gauges.push({ key: "information", color: "explore", value: f.metrics.information, low: 0, high: most, unit: ` ${pick(WORDS.nats)}`.replace(/ nat · nats/, " nats"), past: f.curve_information });
+  }
+  const { no_exploration_return: low, optimal_return: high } = f.references;
+  if (Number.isFinite(f.metrics.execution_given_exploration) && high > low) {
+    gauges.push({ key: "executionGauge", color: "execute", value: f.metrics.execution_given_exploration, low, high, unit: "", past: f.curve_execution_given_exploration });
+  }
+  return gauges;
+}
+
+// Points on the screen: one scale for both axes and for all steps, so that distances can be compared.
+function place(f, w, h) {
+  if (!f.points_radius) {
+    const sizes = Float32Array.from(f.points, Math.abs).sort();
+    f.points_radius = sizes[Math.floor(sizes.length * 0.995)] || 1;
+  }
+  const T = f.points.shape[1];
+  const scale = (Math.min(w, h) / 2 - 10) / f.points_radius;
+  const stretch = Math.min(1.6, Math.max(1, w / h)); // the plane may use a wide panel
+  return (p, t) => {
+    const i = (p * T + t) * 2;
+    return [w / 2 + f.points[i] * scale * stretch, h / 2 - f.points[i + 1] * scale];
+  };
+}
+
+function heatTable(theme) {
+  if (!theme.heat) {
+    theme.heat = [];
+    for (let v = -127; v <= 127; v++) {
+      const color = mix(theme.rgb.card, v < 0 ? theme.rgb.explore : theme.rgb.execute, Math.abs(v) / 127);
+      theme.heat.push([...color, 255]);
+    }
+    theme.heat.push(theme.heat[254]);
+  }
+  return theme.heat;
+}
+
+function drawCity(pen, f, ui) {
+  const { g, theme } = pen;
+  const { width, height, goals, stops, map } = f.city;
+  const size = Math.floor(Math.min((pen.w - 4) / width, (pen.h - 4) / height));
+  const left = Math.round((pen.w - size * width) / 2);
+  const top = Math.round((pen.h - size * height) / 2);
+  const corner = (x, y) => [left + x * size, top + (height - 1 - y) * size];
+  const centre = (x, y) => corner(x, y).map((v) => v + size / 2);
+
+  // The square root shows rare cells too; a cell stood in all the time would drown them.
+  const most = Math.max(...f.visits, 1e-6);
+  for (let state = 0; state < width * height; state++) {
+    const [x, y] = corner(state % width, Math.floor(state / width));
+    g.fillStyle = `rgb(${mix(theme.rgb.card, theme.rgb.explore, 0.75 * Math.sqrt(f.visits[state] / most))})`;
+    g.fillRect(x, y, size, size);
+  }
+  for (let i = 0; i <= width; i++) pen.line([[left + i * size, top], [left + i * size, top + height * size]], theme.line, 1);
+  for (let i = 0; i <= height; i++) pen.line([[left, top + i * size], [left + width * size, top + i * size]], theme.line, 1);
+
+  const chosen = goalOf(f, ui.n);
+  goals.forEach(([x, y], i) => flag(pen, ...centre(x, y), size * 0.34, i + 1 === chosen ? theme.execute : theme.ink));
+  for (const [x, y] of stops) {
+    if (!goals.some(([a, b]) => a === x && b === y)) bus(pen, ...centre(x, y), size * 0.3, theme.ink);
+    else bus(pen, centre(x, y)[0] - size * 0.22, centre(x, y)[1] + size * 0.22, size * 0.2, theme.ink);
+  }
+  if (map) folded(pen, ...centre(...map), size * 0.3, theme.ink);
+
+  // The path of the chosen trial: what lies after the cursor is faint. Both episodes keep to their side.
+  const [state, arrived, valid] = ["trial_state", "trial_arrived", "trial_valid"].map((key) => row(f[key], ui.n));
+  const at = (s, side) => centre(s % width, Math.floor(s / width)).map((v) => v + side * size * 0.1);
+  let here = at(state[0], -1);
+  for (let t = 0; t < f.trial_length[ui.n]; t++) {
+    if (!valid[t]) continue;
+    const executing = phase(f, ui.n, t) === "execution";
+    const side = executing ? 1 : -1;
+    const color = executing ? theme.execute : theme.explore;
+    const [a, b] = [at(state[t], side), at(arrived[t], side)];
+    g.globalAlpha = t < ui.t ? 1 : 0.3;
+    const far = Math.abs(a[0] - b[0]) + Math.abs(a[1] - b[1]) > size * 1.5;
+    pen.line([a, b], theme.card, 4, far ? [4, 5] : []);
+    pen.line([a, b], color, 2, far ? [4, 5] : []);
+    if (t <= ui.t) here = t < ui.t ? b : a;
+  }
+  g.globalAlpha = 1;
+  const color = phase(f, ui.n, Math.min(ui.t, f.trial_length[ui.n] - 1)) === "execution" ? theme.execute : theme.explore;
+  pen.dot(...here, size * 0.24 + 1.5, theme.card);
+  pen.dot(...here, size * 0.24, color);
+}
+
+function flag({ g }, x, y, r, color) {
+  Object.assign(g, { strokeStyle: color, fillStyle: color, lineWidth: 1.5 });
+  g.beginPath();
+  g.moveTo(x - r * 0.6, y + r);
+  g.lineTo(x - r * 0.6, y - r);
+  g.stroke();
+  g.beginPath();
+  g.moveTo(x - r * 0.6, y - r);
+  g.lineTo(x + r * 0.8, y - r * 0.45);
+  g.lineTo(x - r * 0.6, y + r * 0.1);
+  g.fill();
+}
+function bus({ g, theme }, x, y, r, color) {
+  Object.assign(g, { strokeStyle: color, fillStyle: theme.card, lineWidth: 1.2 });
+  g.beginPath();
+  g.roundRect(x - r, y - r * 0.75, r * 2, r * 1.3, r * 0.3);
+  g.fill();
+  g.stroke();
+  g.fillStyle = color;
+  g.beginPath();
+  g.arc(x - r * 0.5, y + r * 0.65, r * 0.26, 0, 7);
+  g.arc(x + r * 0.5, y + r * 0.65, r * 0.26, 0, 7);
+  g.fill();
+  g.fillRect(x - r * 0.7, y - r * 0.5, r * 1.4, r * 0.45);
+}
+function folded({ g, theme }, x, y, r, color) {
+  Object.assign(g, { strokeStyle: color, fillStyle: theme.card, lineWidth: 1.2 });
+  g.beginPath();
+  const xs = [-1, -0.33, 0.33, 1].map((k) => x + k * r);
+  xs.forEach((px, i) => g.lineTo(px, y - r * 0.8 + (i % 2) * r * 0.35));
+  xs.reverse().forEach((px, i) => g.lineTo(px, y + r * 0.8 - ((i + 1) % 2 ? 0 : 1) * r * 0.35 + (i % 2 ? r * 0.35 : 0)));
+  g.closePath();
+  g.fill();
+  g.stroke();
+  for (const px of [x - 0.33 * r, x + 0.33 * r]) {
+    g.beginPath();
+    g.moveTo(px, y - r * 0.55);
+    g.lineTo(px, y + r * 0.8);
+    g.stroke();
+  }
+}
+
+const SWATCHES = {
+  line: '<path d="M0 5h14" stroke="C" stroke-width="2.5"/>',
+  dash: '<path d="M0 5h14" stroke="C" stroke-width="2" stroke-dasharray="3 2.5"/>',
+  square: '<rect x="2" y="0" width="10" height="10" fill="C"/>',
+  ring: '<circle cx="7" cy="5" r="4.5" fill="none" stroke="C" stroke-width="1.5"/>',
+  points: '<circle cx="2" cy="5" r="2.4" fill="#0072b2"/><rect x="5.5" y="2.8" width="4.4" height="4.4" fill="#e69f00"/><path d="M13 2l2.6 5h-5.2z" fill="#009e73"/>',
+  bus: '<rect x="1" y="1" width="12" height="7" rx="1.5" fill="none" stroke="C" stroke-width="1.3"/><circle cx="4" cy="9" r="1.4" fill="C"/><circle cx="10" cy="9" r="1.4" fill="C"/>',
+  goal: '<path d="M4 10V0l7 3-7 3" fill="C" stroke="C"/>',
+  map: '<path d="M1 1l4 2 4-2 4 2v7l-4-2-4 2-4-2z" fill="none" stroke="C" stroke-width="1.2"/>',
+};
+
+// ---- the view ------------------------------------------------------------------------------------------
+
+function render({ model, el }) {
+  const ui = { n: 0, t: null, moment: null, state: "ready", unseen: false, complaint: null, lost: null, heard: Date.now() };
+  const frames = [];
+  const theFrame = () => frames[ui.moment ?? frames.length - 1];
+  const send = (kind, more = {}) => {
+    try {
+      model.send({ kind, ...more });
+    } catch {
+      ui.lost = "dead";
+      tellState();
+    }
+  };
+
+  // The page, built once.
+  const root = make("div", { class: "clv course-widget", tabindex: "0", role: "group", "data-lm-suppress-shortcuts": "true", "data-state": "ready" });
+  const status = make("span", { class: "clv-status", role: "status" }, make("span"));
+  const button = (kind, action) => {
+    const b = make("button", { type: "button", "data-do": kind }, svg(ICONS[kind]), words(kind));
+    b.addEventListener("click", action);
+    return b;
+  };
+  const toggle = () => send(ui.state === "running" ? "pause" : "run");
+  const runButton = button("pause", toggle);
+  runButton.classList.add("clv-main");
+  const stepButton = button("step", () => send("step"));
+  const stopButton = button("stop", () => send("stop"));
+  const speed = make("select", {}, ...["", 20, 10, 5, 2, 1].map((v) => make("option", { value: v }, v ? `${v}/s` : "∞")));
+  speed.addEventListener("change", () => send("speed", { value: speed.value ? +speed.value : null }));
+  const readout = make("span", { class: "clv-readout" });
+  const notice = make("div", { class: "clv-notice", hidden: "", role: "alert" });
+  const grid = make("div", { class: "clv-grid" });
+  const waiting = make("div", { class: "clv-wait" }, words("waiting"));
+  const title = model.get("title") ?? {};
+  root.append(
+    make("div", { class: "clv-head" }, write(make("span", { class: "clv-title" }), [title.ko ?? "", title.en ?? ""]), status),
+    make("div", { class: "clv-bar" }, make("div", { class: "clv-buttons" }, runButton, stepButton, stopButton), make("label", { class: "clv-speed" }, words("speed"), speed), readout),
+    notice, waiting, grid,
+  );
+
+  const slider = (key) => {
+    const input = make("input", { type: "range", min: 0, max: 0, value: 0 });
+    const output = make("output");
+    const label = make("label", {}, make("span", { class: "clv-what" }, words(key), output), input);
+    return { input, output, label };
+  };
+  const lens = { trial: slider("trial"), time: slider("time"), moment: slider("moment") };
+  lens.trial.input.addEventListener("input", () => choose({ n: +lens.trial.input.value }));
+  lens.time.input.addEventListener("input", () => choose({ t: +lens.time.input.value }));
+  lens.moment.input.addEventListener("input", () => {
+    const at = +lens.moment.input.value;
+    ui.moment = at >= frames.length - 1 ? null : at;
+    redraw();
+  });
+  const lensRow = make("div", { class: "clv-lens", hidden: "" }, lens.trial.label, lens.time.label, lens.moment.label);
+  root.append(lensRow);
+
+  const panels = PANELS.map((panel) => {
+    const canvas = make("canvas", { role: "img" });
+    const value = make("output");
+    const legend = make("div", { class: "clv-legend" });
+    const box = make("section", { class: "clv-panel", hidden: "", "data-panel": panel.key }, make("header", {}, make("h4", {}, words(panel.key)), value), canvas, legend);
+    if (panel.pick) {
+      canvas.style.cursor = "crosshair";
+      canvas.addEventListener("click", (event) => choose(panel.pick(theFrame(), ui, event.offsetX, event.offsetY, canvas.clientWidth, canvas.clientHeight)));
+    }
+    grid.append(box);
+    return { panel, canvas, value, legend, box, spoken: 0 };
+  });
+  el.append(root);
+
+  // ---- drawing what is chosen
+
+  let theme = null;
+  let drawing = 0;
+  function redraw() {
+    if (!drawing) drawing = requestAnimationFrame(draw);
+  }
+  function choose({ n = ui.n, t = ui.t }) {
+    const frame = theFrame();
+    if (!frame?.trial_problem) return;
+    ui.n = Math.max(0, Math.min(n, frame.trial_problem.length - 1));
+    ui.t = Math.max(0, Math.min(t, frame.trial_valid.shape[1] - 1));
+    redraw();
+  }
+  function draw() {
+    drawing = 0;
+    const frame = theFrame();
+    if (!frame) return;
+    theme ??= themeOf(root);
+    waiting.hidden = true;
+    if (frame.trial_problem) {
+      if (ui.t === null) ui.t = Math.min(Math.round(frame.boundary[1]), frame.trial_valid.shape[1] - 1);
+      ui.n = Math.min(ui.n, frame.trial_problem.length - 1);
+    }
+    for (const shown of panels) {
+      const { panel, canvas, value, legend, box } = shown;
+      box.hidden = !panel.shown(frame);
+      if (box.hidden) continue;
+      value.textContent = panel.value(frame, ui);
+      if (!legend.children.length) drawLegend(legend, panel.legend?.(frame) ?? []);
+      panel.draw(new Pen(canvas, theme), frame, ui);
+      canvas.setAttribute("aria-label", pick(panel.words(frame, ui)));
+    }
+    drawReadout(frame);
+    drawLens(frame);
+  }
+  function drawLegend(legend, entries) {
+    legend.replaceChildren(
+      ...entries.map(([kind, color, key]) => {
+        const paint = color.startsWith("#") ? color : `var(--clv-${color})`;
+        return make("span", {}, svg(SWATCHES[kind].replaceAll("C", paint), "0 0 14 10"), Array.isArray(key) ? write(make("span"), key) : words(key));
+      }),
+    );
+  }
+  function drawReadout(frame) {
+    const number = (text, key) => make("span", {}, make("b", {}, text), " ", words(key));
+    readout.replaceChildren(
+      number(grouped(frame.update), "updates"),
+      number(short(frame.env_steps), "steps"),
+      number(decimals(frame.seconds, 1), "seconds"),
+      ...(frame.seconds > 0 ? [number(short(frame.env_steps / frame.seconds), "perSecond")] : []),
+    );
+  }
+  function drawLens(frame) {
+    lensRow.hidden = false;
+    for (const part of [lens.trial, lens.time]) part.label.hidden = !frame.trial_problem;
+    lens.moment.label.hidden = frames.length < 2;
+    const set = ({ input, output }, max, value, text) => {
+      input.max = max;
+      input.value = value;
+      write(output, text);
+    };
+    if (frame.trial_problem) {
+      const goal = goalOf(frame, ui.n);
+      const where = goal ? joined(", ", WORDS.goal, ` (${frame.city.goals[goal - 1]})`) : ["", ""];
+      const which = frame.problems ? joined(WORDS.problem, ` ${frame.trial_problem[ui.n]}`, where, ` → ${decimals(frame.trial_return[ui.n])}`) : [0, 1].map(() => `${ui.n + 1} → ${decimals(frame.trial_return[ui.n], 0)}`);
+      set(lens.trial, frame.trial_problem.length - 1, ui.n, which);
+      set(lens.time, frame.trial_valid.shape[1] - 1, ui.t, frame.city ? joined(`${ui.t} `, WORDS[phase(frame, ui.n, ui.t)]) : [`${ui.t}`, `${ui.t}`]);
+    }
+    set(lens.moment, frames.length - 1, ui.moment ?? frames.length - 1, ui.moment === null ? WORDS.now : joined(`${short(frame.env_steps)} `, WORDS.steps));
+  }
+  function tellState() {
+    const ended = ["stopped", "finished", "failed"].includes(ui.state);
+    root.dataset.state = ui.state;
+    root.toggleAttribute("data-lost", Boolean(ui.lost));
+    write(status.firstChild, WORDS[ui.state]);
+    const kind = ui.state === "running" ? "pause" : "run";
+    if (runButton.dataset.do !== kind) {
+      runButton.dataset.do = kind;
+      runButton.replaceChildren(svg(ICONS[kind]), words(kind));
+    }
+    for (const control of [runButton, stepButton, stopButton, speed]) control.disabled = ended || ui.lost === "dead";
+    const message = ui.lost && !ended ? WORDS[ui.lost] : ui.complaint ? [ui.complaint.ko, ui.complaint.en] : ui.unseen ? WORDS.unseen : null;
+    notice.hidden = !message;
+    if (message) notice.replaceChildren(...(ui.lost && !ended ? [svg(BROKEN_LINK, "0 0 24 24")] : []), write(make("span"), message));
+  }
+
+  // ---- the kernel
+
+  function keep(frame) {
+    const atEnd = ui.moment === null;
+    frames.push(frame);
+    if (frames.length > KEPT_FRAMES) {
+      // Every second of the older ones goes, so that what stays still spans the whole training.
+      const last = frames.length - 1;
+      const looked = theFrame();
+      frames.splice(0, frames.length, ...frames.filter((_, i) => i % 2 === 0 || i === last));
+      if (!atEnd) ui.moment = Math.max(0, frames.indexOf(looked));
+    }
+  }
+  function hear(message, buffers) {
+    ui.heard = Date.now();
+    if (ui.lost === "silent") {
+      ui.lost = null;
+      tellState();
+    }
+    if (message.kind === "frame") {
+      const frame = unpack(message, buffers);
+      const last = frames[frames.length - 1];
+      if (last && last.update === frame.update && last.env_steps === frame.env_steps) frames[frames.length - 1] = frame;
+      else keep(frame);
+      redraw();
+      // Answered once drawn: a browser that can't keep up, or a hidden tab, gets fewer frames.
+      requestAnimationFrame(() => send("ack"));
+    } else if (message.kind === "state") {
+      Object.assign(ui, { state: message.state, unseen: message.unseen, complaint: message.complaint });
+      const value = `${message.speed ?? ""}`;
+      if (![...speed.options].some((option) => option.value === value)) speed.append(make("option", { value }, `${value}/s`));
+      speed.value = value;
+      tellState();
+    }
+  }
+  const checkLink = () => {
+    if (root.closest(".jupyter-widgets-disconnected")) ui.lost = "dead";
+    tellState();
+  };
+  const beat = setInterval(() => {
+    if (["stopped", "finished", "failed"].includes(ui.state)) return;
+    if (root.closest(".jupyter-widgets-disconnected")) ui.lost = "dead";
+    else if (Date.now() - ui.heard > SILENT_MS && !document.hidden) ui.lost ??= "silent";
+    if (ui.lost) tellState();
+    if (ui.lost !== "dead") send("ping");
+  }, PING_MS);
+
+  // ---- the page
+
+  function onKey(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const inControl = event.target !== root;
+    if (event.key === " " && !inControl) toggle();
+    else if (event.key === "ArrowLeft" && !inControl) choose({ t: ui.t - 1 });
+    else if (event.key === "ArrowRight" && !inControl) choose({ t: ui.t + 1 });
+    else if (event.key === "ArrowUp" && !inControl) choose({ n: ui.n - 1 });
+    else if (event.key === "ArrowDown" && !inControl) choose({ n: ui.n + 1 });
+    else {
+      if (inControl && event.key !== "Escape" && event.key !== "Tab") event.stopPropagation();
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+  root.addEventListener("keydown", onKey);
+  const onTheme = () => {
+    theme = null;
+    redraw();
+  };
+  const themes = new MutationObserver(onTheme);
+  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
+  const sizes = new ResizeObserver(redraw);
+  sizes.observe(root);
+  const onBye = () => send("bye");
+  window.addEventListener("course-lang", redraw);
+  window.addEventListener("pagehide", onBye);
+  model.on("msg:custom", hear);
+  model.on("comm_live_update", checkLink);
+  send("hello");
+  tellState();
+
+  return () => {
+    send("bye"); // the output was cleared; another view of the same training goes on pinging
+    clearInterval(beat);
+    cancelAnimationFrame(drawing);
+    themes.disconnect();
+    sizes.disconnect();
+    window.removeEventListener("course-lang", redraw);
+    window.removeEventListener("pagehide", onBye);
+    model.off("msg:custom", hear);
+    model.off("comm_live_update", checkLink);
+  };
+}
+
+export default { render };
