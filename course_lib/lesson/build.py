@@ -502,7 +502,7 @@ def _differences(path: Path, expected: str, lesson: Lesson) -> list[Bilingual]:
         else:
             where = Bilingual("메타데이터나 서식이 다릅니다", "metadata or formatting differ")
     return [Bilingual(
-        f"{_shown(path)}: {lesson.path}와 맞지 않습니다({where.ko}). `course build {lesson.name}`을 실행하십시오.",
+        f"{_shown(path)}: {lesson.path}와 맞지 않습니다({where.ko}). 다음을 실행하십시오: `course build {lesson.name}`.",
         f"{_shown(path)}: out of step with {lesson.path} ({where.en}). Run `course build {lesson.name}`.",
     )]  # fmt: skip
 
@@ -524,7 +524,7 @@ def _unexecuted(path: Path, lesson: Lesson) -> list[Bilingual]:
         else:
             continue
         return [Bilingual(
-            f"{_shown(path)}: 소스 {source.line}행의 코드 셀이 {why.ko}. `course build --execute {lesson.name}`을 실행하십시오.",
+            f"{_shown(path)}: 소스 {source.line}행의 코드 셀이 {why.ko}. 다음을 실행하십시오: `course build --execute {lesson.name}`.",
             f"{_shown(path)}: the code cell at line {source.line} of the source {why.en}. "
             f"Run `course build --execute {lesson.name}`.",
         )]  # fmt: skip

@@ -37,7 +37,7 @@ SHAPE = re.compile(
     r'(?:#{1,6} [^\n]+\n+)?<div lang="ko">\n\n(?P<ko>.+?)\n\n</div>\n\n<div lang="en">\n\n(?P<en>.+?)\n\n</div>',
     re.DOTALL,
 )
-HEADING = re.compile(r"#{1,6} (?P<ko>.+?) · (?P<en>.+)")
+HEADING = re.compile(r"#{1,6} (?P<ko>.+) · (?P<en>.+)")  # a lesson number may come first
 HANGUL = re.compile(r"[가-힣ㄱ-ㅎㅏ-ㅣ]")
 
 FENCE = re.compile(r"^ *(`{3,}|~{3,})[^\n]*\n.*?^ *\1 *$", re.DOTALL | re.MULTILINE)
