@@ -65,7 +65,7 @@ def choose_port(asked: str | None) -> int:
         if free != USUAL_PORT:
             print(
                 f"{USUAL_PORT}번 포트가 쓰이고 있어 {free}번을 씁니다. 고르시려면 'make lab PORT=9000'으로 여십시오."
-                f"\nPort {USUAL_PORT} is in use, so this is port {free}; to choose one, run 'make lab PORT=9000'."
+                f"\nPort {USUAL_PORT} is in use, so this is port {free}; choose one with 'make lab PORT=9000'."
             )
         return free
     if not (asked.isascii() and asked.isdigit() and 0 < int(asked) < 65536):
@@ -171,7 +171,9 @@ def main(arguments: list[str] | None = None) -> None:
         "--ServerApp.answer_yes=True",  # Ctrl-C ends it without a question
         f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}",
         "--MultiKernelManager.default_kernel_name=python3",
-        "--log-level=ERROR",
+        "--KernelManager.transport_encryption=auto",  # without it each kernel prints a warning
+        "--ServerApp.log_level=ERROR",
+        "--LabApp.log_level=ERROR",
     ]
     if ours.no_browser or not can_show_a_browser():
         options.append("--no-browser")
