@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from course_lib.agents.networks import gru, linear
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.exact import Knowledge, exact_belief, exploration_information, optimal_values, possible_problems
+from course_lib.exact import exact_belief, exploration_information, knowledge_of, optimal_values, possible_problems
 from course_lib.exact.bandits import bayes_optimal_return
 from course_lib.exact.explorers import shortest_exploration
 from course_lib.tasks import Drawn, TableTask, Trials
@@ -209,6 +209,7 @@ def play_trials(
         if script is not None:
             scripted = (running.episode == 0) & ~running.resting
             action = torch.where(scripted, script[running.clock.clamp(max=len(script) - 1)], action)
+        action = action * ~running.resting  # a pause asks for no action, so it must not carry a message
         episode_before = running.episode
         before = dict(
             instruction=running.instruction,
@@ -371,7 +372,7 @@ class Judge:
             goals = task.tables.instructions - 1
             self.test = task.each(copies=goals, split="test")
             self.goals = torch.arange(1, goals + 1).repeat(len(self.test.index) // goals)
-            self.knowledge = Knowledge(task)
+            self.knowledge = knowledge_of(task)
             self.references = dict(
                 optimal_return=float(optimal_values(task)[:, 1:].mean()),
                 no_exploration_return=self.knowledge.no_exploration,

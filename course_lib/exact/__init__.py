@@ -3,9 +3,9 @@
 from course_lib.exact.bandits import bayes_optimal_return
 from course_lib.exact.belief import exact_belief, possible_problems
 from course_lib.exact.information import exploration_information, information_by_step
-from course_lib.exact.planning import Knowledge, optimal_values
+from course_lib.exact.planning import Knowledge, knowledge_of, optimal_values
 
 __all__ = [
     "Knowledge", "bayes_optimal_return", "exact_belief", "exploration_information", "information_by_step",
-    "optimal_values", "possible_problems",
+    "knowledge_of", "optimal_values", "possible_problems",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ feasible here because the posterior of a deterministic task is just the set of p
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -103,33 +103,39 @@ class Knowledge:
             For each set: (I, horizon + 1, S), the value by instruction, clock and state.
         """
         tables, horizon = self.task.tables, self.task.trial.horizon
-        solved: dict[tuple[int, ...], Tensor] = {}
-        for problems in self.sets:
-            members = list(problems)
+        ends = tables.ends.expand(tables.problems, -1, -1)  # (M, I, S)
+        number = {problems: n for n, problems in enumerate(self.sets)}
+        # n sets: the value of each, by clock, state and instruction.
+        values = torch.zeros(len(number), horizon + 1, tables.states, tables.instructions)
+        for problems, n in number.items():
+            members, first = list(problems), problems[0]
             worth = 0.0 if final is None else final[problems]
-            first = members[0]
             goes = tables.next_state[first]  # (S, A): right wherever these problems can't be told apart
-            reward = tables.reward.expand(tables.problems, -1, -1, -1)[members].mean(dim=0)  # (I, S, A)
-            ends = tables.ends.expand(tables.problems, -1, -1)  # (M, I, S)
+            reward = tables.reward_by_problem[members].mean(dim=0).permute(1, 2, 0)  # (S, A, I)
+            over = ends[first].T  # (S, I)
+            # What is learned on the way: one row for every group of problems that some step singles out.
             splits = self._splits(problems)
-            value = torch.full((tables.instructions, horizon + 1, tables.states), worth)
+            groups = [(k, group) for k, (_, _, found) in enumerate(splits) for group in found]
+            state, action = (torch.tensor([split[axis] for split in splits], dtype=torch.int64) for axis in (0, 1))
+            split = torch.tensor([k for k, _ in groups], dtype=torch.int64)
+            child = torch.tensor([number[group] for _, group in groups], dtype=torch.int64)
+            one = torch.tensor([group[0] for _, group in groups], dtype=torch.int64)
+            chance = torch.tensor([len(group) / len(members) for _, group in groups])
+            arrived = tables.next_state[one, state[split], action[split]]
+            group_over = ends[one, :, arrived]  # (groups, I)
+
+            values[n, horizon] = worth
             for clock in reversed(range(horizon)):
-                after = torch.where(ends[first], worth, value[:, clock + 1])  # (I, S)
-                future = reward + after[:, goes]  # (I, S, A)
-                for state, action, groups in splits:
-                    expected = torch.zeros(tables.instructions)
-                    for group in groups:
-                        arrived = int(tables.next_state[group[0], state, action])
-                        child = solved[group]
-                        over = child[:, horizon, arrived]  # what the new knowledge is worth when all is over
-                        goes_on = torch.where(ends[group[0], :, arrived], over, child[:, clock + 1, arrived])
-                        expected += len(group) / len(members) * goes_on
-                    future[:, state, action] = reward[:, state, action] + expected
+                after = torch.where(over, worth, values[n, clock + 1])  # (S, I)
+                future = reward + after[goes]  # (S, A, I)
+                then = torch.where(group_over, values[child, horizon, arrived], values[child, clock + 1, arrived])
+                expected = torch.zeros(len(splits), tables.instructions)
+                expected.index_add_(0, split, chance[:, None] * then)
+                future[state, action] = reward[state, action] + expected
                 if self.task.end_action is not None:
-                    future[..., self.task.end_action] = ending_reward(self.task, clock)[0] + worth
-                value[:, clock] = future.max(dim=-1).values
-            solved[problems] = value
-        return solved
+                    future[:, self.task.end_action] = ending_reward(self.task, clock)[0].T + worth
+                values[n, clock] = future.max(dim=1).values
+        return {problems: values[n].permute(2, 0, 1) for problems, n in number.items()}
 
     @cached_property
     def _execution(self) -> dict[tuple[int, ...], Tensor]:
@@ -151,3 +157,9 @@ class Knowledge:
         """The Bayes-optimal return of a trial of one exploration and one execution episode."""
         value = self.episode_values(final=self.execution_worth)[self.all_problems]
         return float(value[0, 0, self.task.tables.start])
+
+
+@lru_cache(maxsize=4)
+def knowledge_of(task: TableTask) -> Knowledge:
+    """``Knowledge(task)``, solved once for each task object."""
+    return Knowledge(task)

@@ -12,10 +12,14 @@ from course_lib.lesson.exercise import (
 from course_lib.lesson.glossary import glossary
 from course_lib.lesson.predict import predict, predicted
 from course_lib.lesson.quiz import quiz
+from course_lib.lesson.results import coupling_figure, coupling_table
+from course_lib.lesson.start import recording, show_code, start
 
 __all__ = [
     "card",
     "check",
+    "coupling_figure",
+    "coupling_table",
     "exercise_is_solved",
     "glossary",
     "hint",
@@ -23,6 +27,9 @@ __all__ = [
     "predicted",
     "progress",
     "quiz",
+    "recording",
+    "show_code",
     "solution",
+    "start",
     "yours_or_reference",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.city import City, homework_map, map_city
@@ -10,8 +12,9 @@ from course_lib.tasks.tables import Drawn, RunningTrials, Tables, TableTask, Tri
 TASKS = {"map": map_city, "homework-map": homework_map, "bandit": BernoulliBandit}
 
 
+@cache
 def make_task(name: str, **options):
-    """The task of this name.
+    """The task of this name. A task is data that nobody changes, so the same call gives the same object.
 
     Args:
         name: one of ``TASKS``.

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from course_lib.agents.rl2 import carry_hidden_state, rl2_input
 from course_lib.bilingual import Bilingual
 from course_lib.lesson.exercise import Exercise, WrongAnswer, register
+from course_lib.lesson.quiz import Choice, Question, ask
 
 # -- 1.1 what RL² reads -------------------------------------------------------------------------------------------
 
@@ -517,5 +518,109 @@ register(
             ),
         ),
         also_right=(_carry_by_where, _carry_by_index),
+    )
+)
+
+# -- the quiz -----------------------------------------------------------------------------------------------------
+
+ask(
+    Question(
+        id="1.a",
+        text=Bilingual(
+            "학습이 끝난 RL²를 새 도시에 보냅니다. 그 도시에 적응하는 동안 바뀌는 것은 무엇입니까?",
+            "A trained RL² is sent to a new city. What changes while it adapts to that city?",
+        ),
+        choices=(
+            Choice(
+                Bilingual("GRU의 가중치", "the GRU's weights"),
+                Bilingual(
+                    "가중치는 메타 학습에서만 바뀝니다. 메타 테스트에서는 고정됩니다.",
+                    "The weights change in meta-training only. At meta-test they are fixed.",
+                ),
+            ),
+            Choice(
+                Bilingual("은닉 상태만", "only the hidden state"),
+                Bilingual(
+                    "새 도시에 대해 알아낸 것은 모두 은닉 상태에 쌓입니다.",
+                    "Whatever is found out about the new city gathers in the hidden state.",
+                ),
+                right=True,
+            ),
+            Choice(
+                Bilingual("정책의 출력층", "the policy's output layer"),
+                Bilingual(
+                    "출력층도 가중치입니다. 같은 층이 다른 은닉 상태를 읽을 뿐입니다.",
+                    "The output layer is weights as well. The same layer just reads another hidden state.",
+                ),
+            ),
+        ),
+    )
+)
+ask(
+    Question(
+        id="1.b",
+        text=Bilingual(
+            "`episode_over`에서 보상의 흐름을 끊고 도시에서 학습하면, 탐험 정책은 어떻게 됩니까?",
+            "Suppose credit is cut at `episode_over` and RL² trains in the city. What becomes of exploration?",
+        ),
+        choices=(
+            Choice(
+                Bilingual("지도를 더 빨리 찾습니다", "it finds the map faster"),
+                Bilingual(
+                    "지도를 읽은 값은 실행에서 나옵니다. 그 값이 탐험에 닿지 않습니다.",
+                    "What reading the map is worth shows in execution. That worth never reaches exploration.",
+                ),
+            ),
+            Choice(
+                Bilingual("아무것도 배우지 않습니다", "it learns nothing"),
+                Bilingual(
+                    "탐험 에피소드의 보상은 모두 0이므로, 끊으면 탐험이 받는 학습 신호가 하나도 없습니다.",
+                    "All rewards in the exploration episode are 0, so once cut, exploration receives no signal at all.",
+                ),
+                right=True,
+            ),
+            Choice(
+                Bilingual("더 짧게 탐험합니다", "it explores for a shorter time"),
+                Bilingual(
+                    "탐험에는 걸음 비용이 없으므로 짧게 할 까닭도 생기지 않습니다.",
+                    "Exploration costs nothing a step, so there is no reason to be short either.",
+                ),
+            ),
+        ),
+    )
+)
+ask(
+    Question(
+        id="1.c",
+        text=Bilingual(
+            "완벽한 실행자와 함께라면 탐험은 몇 초 만에 배워집니다. 이 실험이 보이는 것은 무엇입니까?",
+            "With a perfect executor, exploring is learned within seconds. What does this experiment show?",
+        ),
+        choices=(
+            Choice(
+                Bilingual("탐험이 본래 어려운 문제라는 것", "that exploring is hard in itself"),
+                Bilingual(
+                    "정반대입니다. 값어치를 바로 받으면 쉽습니다.",
+                    "The opposite: paid at once for its worth, it is easy.",
+                ),
+            ),
+            Choice(
+                Bilingual("종단간 학습은 결코 될 수 없다는 것", "that end-to-end training can never work"),
+                Bilingual(
+                    "그렇게까지는 말하지 못합니다. 이 최적화기, 이 예산, 이 도시에서 잰 것입니다.",
+                    "It does not say that much. It was measured with this optimiser, this budget and this city.",
+                ),
+            ),
+            Choice(
+                Bilingual(
+                    "탐험의 학습 신호가 실행의 수준에 달려 있다는 것", "that exploration's signal depends on how well execution does"
+                ),
+                Bilingual(
+                    "같은 탐험, 같은 최적화기인데 실행이 완벽할 때만 신호가 분명합니다. 결합의 한쪽 방향입니다.",
+                    "Same exploration, same optimiser; only with perfect execution is the signal clear. One direction of coupling.",
+                ),
+                right=True,
+            ),
+        ),
     )
 )

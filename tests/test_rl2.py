@@ -1,0 +1,152 @@
+"""RL²: what it reads, what it carries, how credit flows, and that it learns, repeats and resumes."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+
+from course_lib import training
+from course_lib.agents import rl2
+from course_lib.bilingual import CourseError
+from course_lib.exact.explorers import shortest_exploration
+from course_lib.tasks import make_task
+
+
+def snapshots(task="map", seed=3, count=3, resume=None, **settings):
+    settings = dict(updates=10, trials=48, evaluate_every=5) | settings
+    return list(itertools.islice(training.stream("rl2", task, seed, resume=resume, **settings), count))
+
+
+def same(one, other):
+    return (
+        torch.equal(one.hidden, other.hidden)
+        and torch.equal(one.trials.action, other.trials.action)
+        and one.metrics == other.metrics
+        and one.env_steps == other.env_steps
+    )
+
+
+def test_same_seed_same_numbers_and_another_seed_others():
+    first, again, another = (snapshots(seed=seed)[-1] for seed in (3, 3, 4))
+    assert same(first, again)
+    assert not torch.equal(first.hidden, another.hidden)
+
+
+def test_no_global_generator_is_drawn_from():
+    before = torch.get_rng_state()
+    snapshots(count=2)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_checkpoint_resumes_to_the_same_numbers(tmp_path):
+    whole = snapshots()
+    halfway = training.stream("rl2", "map", 3, updates=10, trials=48, evaluate_every=5)
+    next(halfway)
+    training.save_whole(next(halfway).checkpoint(), tmp_path / "half.pt")
+    resumed = snapshots(resume=training.load_whole(tmp_path / "half.pt"))
+    assert resumed[0].update == 10
+    assert same(whole[-1], resumed[0])
+
+
+def test_a_checkpoint_is_not_changed_by_the_training_that_goes_on():
+    running = training.stream("rl2", "bandit", 0, updates=4, trials=32, evaluate_every=1)
+    next(running)
+    kept = next(running).checkpoint()
+    copied = {name: value.clone() for name, value in kept["policy"].items()}
+    moments = kept["optimizer"]["state"][0]["exp_avg"].clone()
+    list(running)
+    assert all(torch.equal(value, kept["policy"][name]) for name, value in copied.items())
+    assert torch.equal(moments, kept["optimizer"]["state"][0]["exp_avg"])
+
+
+def test_acting_step_by_step_and_unrolling_whole_trials_give_the_same_hidden_states():
+    """What the update learns from must be what the policy was when it acted."""
+    task, generator = make_task("map"), torch.Generator().manual_seed(0)
+    inputs = task.tables.features.shape[1] + task.tables.instructions + len(task.actions) + 2
+    policy = rl2.Policy(inputs, 16, len(task.actions), generator)
+    drawn = task.draw(20, generator)
+    trials, hidden, _ = rl2.play_trials(policy, task, drawn, generator, greedy=False)
+    sensed = rl2.sensed_features(task, drawn, trials.symbol, trials.instruction)
+    read = rl2.rl2_input(sensed, trials.action, trials.reward, trials.done, len(task.actions))
+    new_episode = torch.ones_like(trials.done)
+    new_episode[:, 1:] = trials.episode[:, 1:] != trials.episode[:, :-1]
+    fused = rl2.unroll(policy, read, new_episode, rl2.carry_hidden_state)
+    stepped = rl2.unroll(policy, read, new_episode, lambda h, e, t: rl2.carry_hidden_state(h, e, t))
+    torch.testing.assert_close(fused, hidden, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(stepped, hidden, atol=1e-5, rtol=1e-5)
+
+
+def test_memory_crosses_the_episode_boundary_and_a_reset_there_is_seen():
+    task, generator = make_task("map"), torch.Generator().manual_seed(0)
+    inputs = task.tables.features.shape[1] + task.tables.instructions + len(task.actions) + 2
+    policy = rl2.Policy(inputs, 16, len(task.actions), generator)
+    script = torch.cat([shortest_exploration(task), torch.tensor([task.end_action])])
+    drawn = task.each()
+
+    def at_execution(carry):
+        generator = torch.Generator().manual_seed(1)
+        trials, hidden, _ = rl2.play_trials(
+            policy, task, drawn, generator, greedy=True, script=script, carry=carry,
+            instruction=torch.ones(24, dtype=torch.int64),
+        )  # fmt: skip
+        first = int((trials.episode[0] == 1).float().argmax())
+        return hidden[:, first]
+
+    assert at_execution(rl2.carry_hidden_state).unique(dim=0).shape[0] == 24  # every map leaves its own trace
+    forgets = at_execution(lambda hidden, new_episode, new_trial: hidden * ~new_episode[:, None])
+    assert forgets.unique(dim=0).shape[0] == 1
+
+
+def test_advantages_are_returns_minus_values_when_the_trace_is_one_and_cross_episodes():
+    generator = torch.Generator().manual_seed(0)
+    reward, value = torch.randn(3, 6, generator=generator), torch.randn(3, 6, generator=generator)
+    over = torch.zeros(3, 6, dtype=torch.bool)
+    episode_over, trial_over = over.clone(), over.clone()
+    episode_over[:, 2] = True
+    trial_over[:, 5] = True
+    advantage = rl2.trial_advantages(reward, value, episode_over, trial_over, 0.9, 1.0)
+    for t in range(6):
+        expected = sum(0.9 ** (k - t) * reward[:, k] for k in range(t, 6)) - value[:, t]
+        torch.testing.assert_close(advantage[:, t], expected)
+
+
+def test_nothing_after_the_end_of_a_trial_is_learned_from():
+    reward, value = torch.ones(1, 4), torch.zeros(1, 4)
+    trial_over = torch.tensor([[False, True, False, False]])
+    advantage = rl2.trial_advantages(reward, value, trial_over, trial_over, 1.0, 1.0)
+    assert advantage[0, :2].tolist() == [2.0, 1.0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_learns_the_bandit(seed):
+    """Pulling at random gives 5; a minute's training 6.5. A few seconds must be clearly above the first."""
+    last = snapshots("bandit", seed, count=99, updates=30, trials=256, evaluate_every=30)[-1]
+    assert last.metrics["test_return"] > 5.6
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_exploring_alone_is_easy(seed):
+    last = snapshots("map", seed, count=99, updates=40, trials=256, executor="perfect", evaluate_every=40)[-1]
+    assert last.metrics["information"] == pytest.approx(last.metrics["information_max"], abs=1e-5)
+    assert last.metrics["test_return"] == pytest.approx(last.references["optimal_return"], abs=1e-5)
+
+
+def test_references_come_from_the_exact_solver():
+    first = snapshots(count=1)[0]
+    assert first.references["optimal_return"] == pytest.approx(0.8, abs=1e-5)
+    assert first.references["no_exploration_return"] == pytest.approx(0.3, abs=1e-5)
+    assert snapshots("bandit", count=1)[0].references["optimal_return"] == pytest.approx(6.660, abs=5e-4)
+
+
+def test_a_loss_that_is_no_number_stops_with_a_sentence():
+    with pytest.raises(CourseError, match="learning_rate"):
+        task = make_task("bandit")
+        settings = replace(rl2.SETTINGS["bandit"], updates=3, trials=16)
+        broken = lambda reward, value, episode_over, trial_over, discount, trace: value * float("nan")  # noqa: E731
+        list(rl2.train(task, settings, torch.Generator().manual_seed(0), advantages=broken))
+
+
+def test_a_bandit_has_no_perfect_explorer():
+    with pytest.raises(CourseError, match="learned"):
+        snapshots("bandit", count=1, explorer="perfect")

@@ -1,0 +1,70 @@
+"""The stream, recordings and the sentences for bad input."""
+
+import pytest
+import torch
+
+from course_lib import training
+from course_lib.bilingual import CourseError
+
+
+def short(task="map", **settings):
+    return training.stream("rl2", task, 0, **dict(updates=4, trials=24, evaluate_every=2) | settings)
+
+
+@pytest.mark.parametrize("task", ["map", "bandit"])
+def test_a_recording_plays_what_was_recorded(task, tmp_path):
+    seen = list(training.record(short(task), tmp_path / "a.recording"))
+    played = list(training.replay(tmp_path / "a.recording"))
+    assert len(played) == len(seen) == 3
+    for before, after in zip(seen, played, strict=True):
+        assert (before.update, before.metrics, before.references) == (after.update, after.metrics, after.references)
+        assert torch.equal(before.trials.action, after.trials.action)
+        torch.testing.assert_close(before.hidden, after.hidden, atol=0.005, rtol=0)
+        if task == "map":
+            assert torch.equal(before.belief, after.belief)
+
+
+def test_a_recording_keeps_only_the_trials_asked_for(tmp_path):
+    keep = torch.tensor([3, 5])
+    seen = list(training.record(short(), tmp_path / "a.recording", keep=keep))
+    played = list(training.replay(tmp_path / "a.recording"))
+    assert torch.equal(played[-1].trials.action, seen[-1].trials.action[keep])
+    assert torch.equal(played[-1].belief, seen[-1].belief[keep])
+
+
+def test_a_stopped_recording_is_whole(tmp_path):
+    stream = training.record(short(), tmp_path / "a.recording")
+    next(stream)
+    stream.close()
+    assert len(list(training.replay(tmp_path / "a.recording"))) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.recording"]
+
+
+def test_a_recording_that_cannot_be_written_is_noticed_before_training(tmp_path):
+    with pytest.raises(CourseError, match="written"):
+        next(training.record(short(), tmp_path / "no such folder" / "a.recording"))
+
+
+def test_a_file_that_is_no_recording_gives_a_sentence(tmp_path):
+    path = tmp_path / "a.recording"
+    for content in (b"", b"not a recording", b"PK\x03\x04 cut off"):
+        path.write_bytes(content)
+        with pytest.raises(CourseError, match="whole"):
+            list(training.replay(path))
+    with pytest.raises(CourseError, match="whole"):
+        list(training.replay(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize(
+    "call, named",
+    [
+        (lambda: training.stream("rl3", "map"), "rl2"),
+        (lambda: training.stream("rl2", "maps"), "homework-map"),
+        (lambda: training.stream("rl2", "map", learning_rat=1), "learning_rate"),
+        (lambda: training.stream("rl2", "map", resume={"method": "rl2", "task": "bandit"}), "map"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_known_ones(call, named):
+    with pytest.raises(CourseError, match=named) as caught:
+        call()
+    assert caught.value.message.ko and caught.value.message.en
