@@ -117,6 +117,8 @@ def explain(output, free_bytes=None):
         "Name or service not known", "nodename nor servname", "getaddrinfo failed", "Network is unreachable",
         "No route to host", "Connection refused", "ConnectTimeout", "ReadTimeoutError", "Read timed out",
         "ProxyError", "Connection aborted", "ConnectionResetError", "IncompleteRead",
+        # It is the first thing fetched and fits every machine: some page answered, but not the index.
+        "No matching distribution found for setuptools",
     ):  # fmt: skip
         return SetupFailed(
             "네트워크에 연결할 수 없어 패키지를 내려받지 못했습니다. 연결(또는 프록시)을 확인한 뒤"
