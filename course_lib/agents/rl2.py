@@ -31,7 +31,7 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import exact_belief, exploration_information, knowledge_of, optimal_values, possible_problems
 from course_lib.exact.bandits import bayes_optimal_return
 from course_lib.exact.explorers import shortest_exploration
-from course_lib.tasks import Drawn, TableTask, Trials
+from course_lib.tasks import Drawn, RunningTrials, TableTask, Trials, play
 
 
 @dataclass(frozen=True)
@@ -180,53 +180,31 @@ def play_trials(
     Returns:
         The trials, the hidden states (B, T, H) and the logits (B, T, A).
     """
-    count, actions = len(drawn.index), len(task.actions)
-    running = task.begin(drawn, generator)
-    if instruction is not None:
-        running.set_instruction(instruction)
-    hidden = torch.zeros(count, policy.memory.hidden_size, device=drawn.index.device)  # (B, H)
-    action = torch.zeros_like(drawn.index)
-    reward = hidden.new_zeros(count)
-    done = torch.zeros_like(running.done)
-    episode_before = running.episode
-    columns, states, all_logits = [], [], []
-    for t in range(task.trial.length):
+    hidden = torch.zeros(len(drawn.index), policy.memory.hidden_size, device=drawn.index.device)  # (B, H)
+    episode_before, states, all_logits = None, [], []
+
+    def act(running: RunningTrials) -> Tensor:
+        nonlocal hidden, episode_before
+        first = episode_before is None
         sensed = sensed_features(task, drawn, running.symbol, running.instruction)  # (B, F + I)
-        # Two columns, the last step and this one: the second is the input at t.
-        pair = make_input(
-            torch.stack([sensed, sensed], dim=1),
-            torch.stack([action, action], dim=1),
-            torch.stack([reward, reward], dim=1),
-            torch.stack([done, done], dim=1),
-            actions,
-        )
-        now = pair[:, :1] if t == 0 else pair[:, 1:]  # (B, 1, inputs)
-        starts = torch.full_like(running.done, t == 0)
-        hidden = carry(hidden, starts | (running.episode != episode_before), starts)
-        hidden = policy.memory(now, hidden[None].contiguous())[1][0]
+        # ``make_input`` shifts by one step: of two columns, the last step and this one, the second is the input.
+        twice = [torch.stack([x, x], dim=1) for x in (sensed, running.action, running.reward, running.done)]
+        pair = make_input(*twice, len(task.actions))  # (B, 2, inputs)
+        starts = torch.full_like(running.done, first)
+        hidden = carry(hidden, starts if first else running.episode != episode_before, starts)
+        hidden = policy.memory(pair[:, :1] if first else pair[:, 1:], hidden[None].contiguous())[1][0]
         logits = policy.actor(hidden)  # (B, A)
+        states.append(hidden)
+        all_logits.append(logits)
+        episode_before = running.episode
         action = logits.argmax(-1) if greedy else sample(logits, generator)
         if script is not None:
             scripted = (running.episode == 0) & ~running.resting
             action = torch.where(scripted, script[running.clock.clamp(max=len(script) - 1)], action)
-        action = action * ~running.resting  # a pause asks for no action, so it must not carry a message
-        episode_before = running.episode
-        before = dict(
-            instruction=running.instruction,
-            episode=running.episode,
-            state=running.state,
-            symbol=running.symbol,
-            valid=~running.resting,
-        )
-        reward = running.step(action)
-        done = running.done
-        columns.append(before | dict(action=action, reward=reward, arrived=running.arrived, done=done))
-        states.append(hidden)
-        all_logits.append(logits)
-        if running.finished.all():
-            break
-    stacked = {name: torch.stack([column[name] for column in columns], dim=1) for name in columns[0]}
-    return Trials(problem=drawn.index, **stacked), torch.stack(states, dim=1), torch.stack(all_logits, dim=1)
+        return action
+
+    trials = play(task, drawn, generator, act, instruction)
+    return trials, torch.stack(states, dim=1), torch.stack(all_logits, dim=1)
 
 
 def sample(logits: Tensor, generator: torch.Generator) -> Tensor:

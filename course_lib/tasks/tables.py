@@ -216,6 +216,8 @@ class RunningTrials:
         self.done = no  # (B,) the last action ended an episode
         self.resting = no  # (B,) in a pause, or after the end of the trial: actions count for nothing
         self.finished = no  # (B,) the trial has ended
+        self.action = zeros  # (B,) the last action, and what it paid
+        self.reward = torch.zeros(count, device=device)  # (B,)
         self._instructed = torch.tensor(task.trial.instructed, device=device)  # (K,)
         # One instruction for every episode, drawn now: what an agent does can't change what it is asked.
         drawn_instruction = torch.randint(
@@ -274,16 +276,23 @@ class RunningTrials:
         self.clock = torch.where(again, 0, torch.where(acting, clock, self.clock))
         self.episode = self.episode + again
         self.resting = self.finished | (self.done & trial.pauses)
-        return reward * acting
+        self.action, self.reward = action, reward * acting
+        return self.reward
 
 
-def play(task: TableTask, drawn: Drawn, generator: torch.Generator, act) -> Trials:
+def play(
+    task: TableTask, drawn: Drawn, generator: torch.Generator, act, instruction: Tensor | None = None
+) -> Trials:
     """Play whole trials with a policy that is a function of the running trials.
 
     Args:
-        act: called as ``act(running) -> action (B,)`` before every step.
+        act: called as ``act(running) -> action (B,)`` before every step. What it chooses in a pause is not
+            an action, so it is dropped: a pause must not carry a message from the policy to itself.
+        instruction: (B,) goals to ask for in every instructed episode, instead of drawn ones.
     """
     running, columns = task.begin(drawn, generator), []
+    if instruction is not None:
+        running.set_instruction(instruction)
     for _ in range(task.trial.length):
         before = dict(
             instruction=running.instruction,
@@ -292,7 +301,7 @@ def play(task: TableTask, drawn: Drawn, generator: torch.Generator, act) -> Tria
             symbol=running.symbol,
             valid=~running.resting,
         )
-        action = act(running)
+        action = act(running) * ~running.resting
         reward = running.step(action)
         columns.append(
             before | dict(action=action, reward=reward, arrived=running.arrived, done=running.done)
