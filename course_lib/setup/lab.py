@@ -33,7 +33,7 @@ def stop(korean: str, english: str) -> SystemExit:
 
 def port_problem(port: int) -> int | None:
     """The errno with which the port refuses, None where it is free."""
-    with socket.socket() as asking:
+    with socket.socket() as asking:  # macOS lets us bind beside a program that listens on all addresses
         asking.settimeout(0.5)
         if asking.connect_ex((HOST, port)) == 0:
             return errno.EADDRINUSE
