@@ -17,6 +17,7 @@ from pathlib import Path
 from course_lib.bilingual import Bilingual, CourseError, shown_as_sentence
 
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C stopped
+RETURNS = ("test_return", "optimal_return", "no_exploration_return")
 EXAMPLES = """\
 예 · examples:
   course train rl2 map --seed 0 --json out.json
@@ -63,12 +64,20 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("task", metavar="TASK", help="map, homework-map, bandit")
     train.add_argument("--seed", type=int, default=0, metavar="N", help="난수 시드 · seed (0)")
     length = train.add_mutually_exclusive_group()
-    length.add_argument("--updates", type=_positive(int), metavar="N", help="업데이트 수 · end after N updates")
-    length.add_argument("--seconds", type=_positive(float), metavar="S", help="최대 초 · stop after at most S seconds of training")
+    length.add_argument(
+        "--updates", type=_positive(int), metavar="N", help="업데이트 수 · end after N updates"
+    )
+    length.add_argument(
+        "--seconds", type=_positive(float), metavar="S", help="최대 초 · train for at most S seconds"
+    )
     train.add_argument("--json", type=Path, metavar="PATH", help="결과를 JSON으로 · write the result as JSON")
     train.add_argument("--record", type=Path, metavar="PATH", help="다시 볼 수 있게 기록 · record for replay")
-    train.add_argument("--save", type=Path, metavar="FILE", help="체크포인트 저장 · save a checkpoint at the end")
-    train.add_argument("--resume", type=Path, metavar="FILE", help="체크포인트에서 이어서 · go on from a checkpoint")
+    train.add_argument(
+        "--save", type=Path, metavar="FILE", help="체크포인트 저장 · save a checkpoint at the end"
+    )
+    train.add_argument(
+        "--resume", type=Path, metavar="FILE", help="체크포인트에서 이어서 · go on from a checkpoint"
+    )
 
     build = commands.add_parser(
         "build",
@@ -82,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("names", nargs="*", metavar="NAME", help="01_rl2, 01, … (모두 · all)")
     way = build.add_mutually_exclusive_group()
     way.add_argument("--check", action="store_true", help="쓰지 않고 확인만 · only compare, write nothing")
-    way.add_argument("--execute", action="store_true", help="풀이를 실행해 출력 저장 · run the solutions, store outputs")
+    way.add_argument("--execute", action="store_true", help="풀이를 실행해 출력 저장 · run the solutions")
     return parser
 
 
@@ -115,7 +124,7 @@ def _terminated_like_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-# -- course train -------------------------------------------------------------------------------------------------
+# -- course train -------------------------------------------------------------------------------------------
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -140,7 +149,8 @@ def _train(options: argparse.Namespace) -> int:
                     last = snapshot
                     if options.save:
                         checkpoint = snapshot.checkpoint()
-                    bar.set_postfix({name: f"{value:.2f}" for name, value in _numbers(snapshot).items()}, refresh=False)
+                    numbers = {name: f"{value:.2f}" for name, value in _numbers(snapshot).items()}
+                    bar.set_postfix(numbers, refresh=False)
                     bar.update(snapshot.update - bar.n)
                     if options.seconds and snapshot.seconds >= options.seconds:
                         break
@@ -152,7 +162,10 @@ def _train(options: argparse.Namespace) -> int:
     if options.save and checkpoint:
         training.save_whole(checkpoint, options.save)
     if interrupted:
-        print("중단했습니다. 그때까지의 결과를 남겼습니다. · Interrupted; what there was is kept.", file=sys.stderr)
+        print(
+            "중단했습니다. 그때까지의 결과를 남겼습니다. · Interrupted; what there was is kept.",
+            file=sys.stderr,
+        )
     if last:
         numbers = "  ".join(f"{name} {value:.3f}" for name, value in _numbers(last).items())
         print(f"{options.method} {options.task} seed {options.seed}: {numbers}  "
@@ -163,19 +176,22 @@ def _train(options: argparse.Namespace) -> int:
 def _numbers(snapshot) -> dict[str, float]:
     """The return on test problems, and the exact values it lies between."""
     known = snapshot.metrics | snapshot.references
-    return {name: known[name] for name in ("test_return", "optimal_return", "no_exploration_return") if name in known}
+    return {name: known[name] for name in RETURNS if name in known}
 
 
 def _result(options: argparse.Namespace, last, interrupted: bool) -> dict:
-    numbers = dict.fromkeys(("test_return", "optimal_return", "no_exploration_return")) | (_numbers(last) if last else {})
+    numbers = _numbers(last) if last else {}
+    # JSON knows no NaN and no infinity.
+    numbers = {
+        name: numbers[name] if math.isfinite(numbers.get(name, math.nan)) else None for name in RETURNS
+    }
     return {
         "method": options.method,
         "task": options.task,
         "seed": options.seed,
         "env_steps": last.env_steps if last else 0,
         "seconds": last.seconds if last else 0.0,
-        # JSON knows no NaN and no infinity.
-        **{name: value if value is not None and math.isfinite(value) else None for name, value in numbers.items()},
+        **numbers,
         "interrupted": interrupted,
         "updates": last.update if last else 0,
         "versions": {
@@ -222,7 +238,7 @@ def _write_json(path: Path, content: dict) -> None:
         )) from error  # fmt: skip
 
 
-# -- course build -------------------------------------------------------------------------------------------------
+# -- course build -------------------------------------------------------------------------------------------
 
 
 def _build(options: argparse.Namespace) -> int:

@@ -41,7 +41,9 @@ def train(monkeypatch, tmp_path):
 
 def test_a_whole_training(train, capsys):
     seen = []
-    status, result = train("rl2", "map", "--seed", "3", "--updates", "4", "--json", "out.json", stream=fake(seen=seen))
+    status, result = train(
+        "rl2", "map", "--seed", "3", "--updates", "4", "--json", "out.json", stream=fake(seen=seen)
+    )
     assert status == 0 and seen == [("rl2", "map", 3, None, 4)]
     versions = result.pop("versions")
     assert result == {
@@ -65,13 +67,17 @@ def test_interrupted_it_keeps_what_it_has(train, tmp_path, number):
         "rl2", "map", "--json", "out.json", "--save", "state.pt", stream=fake(interrupt_with=number)
     )
     assert status == 130 and result["interrupted"] and result["updates"] == 6 and result["env_steps"] == 600
-    assert training.load_whole(tmp_path / "state.pt")["update"] == 6  # of the snapshot, not of a half-done update
+    assert (
+        training.load_whole(tmp_path / "state.pt")["update"] == 6
+    )  # of the snapshot, not of a half-done update
     assert signal.getsignal(signal.SIGTERM) is before
     assert not list(tmp_path.glob("*.partial")) + list(tmp_path.glob(".*"))
 
 
 def test_interrupted_before_the_first_snapshot(train):
-    status, result = train("rl2", "map", "--json", "out.json", stream=fake(interrupt_with=signal.SIGINT, at=0))
+    status, result = train(
+        "rl2", "map", "--json", "out.json", stream=fake(interrupt_with=signal.SIGINT, at=0)
+    )
     assert status == 130 and result["test_return"] is None and result["updates"] == 0
 
 
@@ -107,7 +113,10 @@ def test_bad_input_is_a_sentence_before_any_training(train, capsys, arguments, s
     assert status == 2 and sentence in said and "Traceback" not in said and len(said.splitlines()) == 2
 
 
-@pytest.mark.parametrize("arguments", [["--updates", "0"], ["--seconds", "-1"], ["--seconds", "nan"], ["--updates", "2", "--seconds", "1"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--updates", "0"], ["--seconds", "-1"], ["--seconds", "nan"], ["--updates", "2", "--seconds", "1"]],
+)
 def test_lengths_that_make_no_sense(train, arguments):
     with pytest.raises(SystemExit) as left:
         train("rl2", "map", *arguments)
@@ -122,8 +131,13 @@ def test_a_number_that_is_none_is_null_in_json(train):
 
 
 def test_help_is_short_and_starts_without_torch():
-    script = "import sys; sys.argv = ['course', '--help']\nfrom course_lib import cli\ntry: cli.main()\nfinally: print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8", check=True)
+    script = "\n".join([
+        "import sys", "from course_lib import cli",
+        "try: cli.main(['--help'])", "finally: print('torch' in sys.modules)",
+    ])  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8", check=True
+    )
     assert "course train rl2 map --seed 0 --json out.json" in done.stdout and "명령" in done.stdout
     assert done.stdout.endswith("False\n") and len(done.stdout.splitlines()) < 30
 

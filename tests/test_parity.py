@@ -40,9 +40,15 @@ def test_a_right_cell_passes():
         (dict(en=EN.replace("$h_t$", "$h_{t+1}$")), "The mathematics of the two languages differ"),
         (dict(ko=KO + "\n\n$$x^2$$"), "The mathematics of the two languages differ"),
         (dict(en=EN.replace("3000000", "300000")), "The numbers of the two languages differ"),
-        (dict(ko=KO + " 보상은 −0.1입니다.", en=EN + " The reward is 0.1."), "The numbers of the two languages differ"),
+        (
+            dict(ko=KO + " 보상은 −0.1입니다.", en=EN + " The reward is 0.1."),
+            "The numbers of the two languages differ",
+        ),
         (dict(en=EN.replace("`carry`", "carry")), "The code of the two languages differ"),
-        (dict(ko=KO + "\n\n```python\nx = 1\n```", en=EN + "\n\n```python\nx = 2\n```"), "The code of the two"),
+        (
+            dict(ko=KO + "\n\n```python\nx = 1\n```", en=EN + "\n\n```python\nx = 2\n```"),
+            "The code of the two",
+        ),
         (dict(en=EN.replace("a.org/1", "a.org/2")), "The links of the two languages differ"),
         (dict(ko=KO + " ![도시](city.png)"), "The images of the two languages differ"),
         (dict(en=EN + " word" * 151), "has 165 words"),
@@ -84,11 +90,15 @@ def test_words_in_mathematics_may_differ():
     assert content(r"$\text{보상} + 1$").mathematics == content(r"$\text{reward}+1$").mathematics
 
 
-@pytest.mark.parametrize("sentence", ["걷는다.", "해요.", "무엇일까?", "**기억이다.**", "(아니다.)", "다음과 같다:"])
+@pytest.mark.parametrize(
+    "sentence", ["걷는다.", "해요.", "무엇일까?", "**기억이다.**", "(아니다.)", "다음과 같다:"]
+)
 def test_endings_that_are_not_formal(sentence):
     assert sentence_endings(f"길을 {sentence} 그렇습니다.")
 
 
-@pytest.mark.parametrize("sentence", ["걷습니다.", "하십시오.", "무엇입니까?", "- 걷는 다리", "- 계산: 3분.", "- 불필요."])
+@pytest.mark.parametrize(
+    "sentence", ["걷습니다.", "하십시오.", "무엇입니까?", "- 걷는 다리", "- 계산: 3분.", "- 불필요."]
+)
 def test_endings_that_are_formal_or_no_sentence(sentence):
     assert not sentence_endings(sentence)

@@ -8,9 +8,9 @@ An author edits ``notebooks/source/NN_name.md`` (jupytext's MyST Markdown): pros
         return hidden * ~new_trial
         ### END SOLUTION
 
-In the learner's notebook the lines between the marks become a comment and ``raise NotImplementedError``. Where
-something else shall stand there (a bug to find, an answer to fill in), it is written below the solution, commented out,
-after ``### INSTEAD``; this form may stand at the top level of a cell too:
+In the learner's notebook the lines between the marks become a comment and ``raise NotImplementedError``.
+Where something else shall stand there (a bug to find, an answer to fill in), it is written below the
+solution, commented out, after ``### INSTEAD``; this form may stand at the top level of a cell too:
 
     ### BEGIN SOLUTION
     silent_bug_line = 7
@@ -18,7 +18,8 @@ after ``### INSTEAD``; this form may stand at the top level of a cell too:
     # silent_bug_line = None
     ### END SOLUTION
 
-What is generated depends on nothing but the source and the stored outputs of the solved notebook: byte for byte.
+What is generated depends on nothing but the source and the stored outputs of the solved notebook, byte for
+byte.
 """
 
 from __future__ import annotations
@@ -79,10 +80,12 @@ class SourceError(CourseError):
 
     def __init__(self, complaints: Iterable[Complaint]) -> None:
         self.complaints = list(complaints)
-        super().__init__(Bilingual(*("\n".join(f"{c.path}:{c.line}: {c.message[i]}" for c in self.complaints) for i in (0, 1))))
+        ko = "\n".join(f"{c.path}:{c.line}: {c.message.ko}" for c in self.complaints)
+        en = "\n".join(f"{c.path}:{c.line}: {c.message.en}" for c in self.complaints)
+        super().__init__(Bilingual(ko, en))
 
 
-# -- the source ---------------------------------------------------------------------------------------------------
+# -- the source ---------------------------------------------------------------------------------------------
 
 
 def read_lesson(path: Path) -> Lesson:
@@ -141,7 +144,9 @@ def complaints(lessons: Iterable[Lesson]) -> list[Complaint]:
 def _code_complaints(cell: Cell, path: Path) -> Iterator[Complaint]:
     """Syntax and marks of a code cell, as the author wrote it and as the learner gets it."""
     if not cell.source.strip():
-        yield Complaint(path, cell.line, Bilingual("빈 code-cell입니다. 지우십시오.", "An empty code-cell: remove it."))
+        yield Complaint(
+            path, cell.line, Bilingual("빈 code-cell입니다. 지우십시오.", "An empty code-cell: remove it.")
+        )
         return
     wrong_marks = False
     for line, message in _mark_problems(cell.source):
@@ -151,7 +156,11 @@ def _code_complaints(cell: Cell, path: Path) -> Iterator[Complaint]:
         return
     if problem := _syntax_problem(cell.source):
         line, said = problem
-        yield Complaint(path, cell.line + line - 1, Bilingual(f"파이썬 문법 오류: {said}.", f"Python syntax error: {said}."))
+        yield Complaint(
+            path,
+            cell.line + line - 1,
+            Bilingual(f"파이썬 문법 오류: {said}.", f"Python syntax error: {said}."),
+        )
         return
     tree = ast.parse(_as_python(cell.source))
     for begin, instead, end in solution_blocks(cell.source):
@@ -179,28 +188,43 @@ def _mark_problems(source: str) -> Iterator[tuple[int, Bilingual]]:
         mark = line.strip()
         if mark == BEGIN:
             if opened:
-                yield opened, Bilingual(f"'{BEGIN}'에 짝이 되는 '{END}'이 없습니다.", f"'{BEGIN}' has no '{END}'.")
+                yield (
+                    opened,
+                    Bilingual(f"'{BEGIN}'에 짝이 되는 '{END}'이 없습니다.", f"'{BEGIN}' has no '{END}'."),
+                )
             opened, instead = number, 0
         elif mark == INSTEAD:
             if not opened or instead:
-                yield number, Bilingual(
-                    f"'{INSTEAD}'는 '{BEGIN}'과 '{END}' 사이에 한 번만 옵니다.",
-                    f"'{INSTEAD}' stands once, between '{BEGIN}' and '{END}'.",
+                yield (
+                    number,
+                    Bilingual(
+                        f"'{INSTEAD}'는 '{BEGIN}'과 '{END}' 사이에 한 번만 옵니다.",
+                        f"'{INSTEAD}' stands once, between '{BEGIN}' and '{END}'.",
+                    ),
                 )
             instead = number
         elif mark == END:
             if not opened:
-                yield number, Bilingual(f"'{END}'에 짝이 되는 '{BEGIN}'이 없습니다.", f"'{END}' has no '{BEGIN}'.")
+                yield (
+                    number,
+                    Bilingual(f"'{END}'에 짝이 되는 '{BEGIN}'이 없습니다.", f"'{END}' has no '{BEGIN}'."),
+                )
             opened = instead = 0
         elif ALMOST_A_MARK.fullmatch(mark):
-            yield number, Bilingual(
-                f"'{mark}' 표시는 정확히 '{BEGIN}', '{INSTEAD}', '{END}'이어야 합니다.",
-                f"Write the mark '{mark}' exactly as '{BEGIN}', '{INSTEAD}' or '{END}'.",
+            yield (
+                number,
+                Bilingual(
+                    f"'{mark}' 표시는 정확히 '{BEGIN}', '{INSTEAD}', '{END}'이어야 합니다.",
+                    f"Write the mark '{mark}' exactly as '{BEGIN}', '{INSTEAD}' or '{END}'.",
+                ),
             )
         elif instead and mark and not mark.startswith("#"):
-            yield number, Bilingual(
-                f"'{INSTEAD}' 아래의 줄은 '# '로 시작하는 주석이어야 합니다.",
-                f"Every line below '{INSTEAD}' is commented out: it begins with '# '.",
+            yield (
+                number,
+                Bilingual(
+                    f"'{INSTEAD}' 아래의 줄은 '# '로 시작하는 주석이어야 합니다.",
+                    f"Every line below '{INSTEAD}' is commented out: it begins with '# '.",
+                ),
             )
     if opened:
         yield opened, Bilingual(f"'{BEGIN}'에 짝이 되는 '{END}'이 없습니다.", f"'{BEGIN}' has no '{END}'.")
@@ -215,16 +239,18 @@ def _syntax_problem(source: str) -> tuple[int, str] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(_as_python(source), "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            compile(
+                _as_python(source), "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
+            )
     except SyntaxError as error:
         return error.lineno or 1, error.msg
     return None
 
 
 def _inside_function(tree: ast.Module, begin: int, end: int) -> bool:
-    bodies = (n.body for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))
-    return any(begin < node.lineno < end for body in bodies for statement in body for node in ast.walk(statement)
-               if isinstance(node, ast.stmt))  # fmt: skip
+    functions = (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    inside = (node for function in functions for line in function.body for node in ast.walk(line))
+    return any(begin < node.lineno < end for node in inside if isinstance(node, ast.stmt))
 
 
 def _checked(source: str) -> Iterator[tuple[str, int]]:
@@ -240,7 +266,7 @@ def _checked(source: str) -> Iterator[tuple[str, int]]:
                 yield node.args[0].value, node.lineno
 
 
-# -- solved and unsolved ------------------------------------------------------------------------------------------
+# -- solved and unsolved ------------------------------------------------------------------------------------
 
 
 def solution_blocks(source: str) -> list[tuple[int, int | None, int]]:
@@ -261,9 +287,13 @@ def stub(source: str) -> str:
     lines = source.splitlines()
     for begin, instead, end in reversed(solution_blocks(source)):
         indent = lines[begin - 1][: len(lines[begin - 1]) - len(lines[begin - 1].lstrip())]
-        given = STUB if instead is None else [line.strip().removeprefix("#").removeprefix(" ") for line in lines[instead : end - 1]]
+        given = STUB if instead is None else [_uncommented(line) for line in lines[instead : end - 1]]
         lines[begin - 1 : end] = [indent + line if line else "" for line in given]
     return "\n".join(lines)
+
+
+def _uncommented(line: str) -> str:
+    return line.strip().removeprefix("#").removeprefix(" ")
 
 
 def solved(source: str) -> str:
@@ -274,7 +304,7 @@ def solved(source: str) -> str:
     return "\n".join(lines)
 
 
-# -- the notebooks ------------------------------------------------------------------------------------------------
+# -- the notebooks ------------------------------------------------------------------------------------------
 
 
 def exercise_notebook(lesson: Lesson) -> str:
@@ -335,11 +365,11 @@ def _written(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook, version=nbformat.NO_CONVERT).rstrip("\n") + "\n"
 
 
-# -- the commands -------------------------------------------------------------------------------------------------
+# -- the commands -------------------------------------------------------------------------------------------
 
 
 def find_notebooks() -> Path:
-    """The folder ``notebooks`` of the checkout: at or above the working directory, else beside the package."""
+    """The folder ``notebooks``: at or above the working directory, else beside the package."""
     for folder in (Path.cwd(), *Path.cwd().parents, Path(__file__).resolve().parents[2]):
         if (folder / "notebooks" / "source").is_dir():
             return folder / "notebooks"
@@ -396,7 +426,10 @@ def build(notebooks: Path, names: Iterable[str] = ()) -> list[Path]:
         exercise, solution = _paths(notebooks, lesson)
         _refuse_to_lose_work(exercise)
         stored = _stored(solution)
-        for path, text in ((exercise, exercise_notebook(lesson)), (solution, solution_notebook(lesson, stored))):
+        for path, text in (
+            (exercise, exercise_notebook(lesson)),
+            (solution, solution_notebook(lesson, stored)),
+        ):
             if _text(path) != text:
                 write_whole(path, text)
                 changed.append(path)
@@ -404,7 +437,7 @@ def build(notebooks: Path, names: Iterable[str] = ()) -> list[Path]:
 
 
 def check(notebooks: Path, names: Iterable[str] = ()) -> list[Bilingual]:
-    """What ``build`` and ``execute`` would have to change, one sentence a file. Writes nothing, runs nothing."""
+    """What ``build`` and ``execute`` would change, one sentence a file. Writes nothing, runs nothing."""
     found = []
     lessons = read_lessons(notebooks, names)
     for lesson in lessons:
@@ -417,7 +450,7 @@ def check(notebooks: Path, names: Iterable[str] = ()) -> list[Bilingual]:
         strangers = {*notebooks.glob("[0-9][0-9]_*.ipynb"), *notebooks.glob("solutions/*.ipynb")} - expected
         found += [Bilingual(
             f"{_shown(path)}: 소스가 없는 노트북입니다. 지우거나 notebooks/source에 소스를 두십시오.",
-            f"{_shown(path)}: no source gives this notebook; remove it, or write its source in notebooks/source.",
+            f"{_shown(path)}: no source gives this notebook; remove it, or write one in notebooks/source.",
         ) for path in sorted(strangers)]  # fmt: skip
     return found
 
@@ -451,6 +484,8 @@ def _run(lesson: Lesson, notebooks: Path, timeout: float) -> NotebookNode:
 
         def starts(cell, cell_index: int) -> None:
             nonlocal at
+            if cell.cell_type != "code":
+                return
             at = cell_index
             bar.set_postfix_str(next(filter(None, cell.source.splitlines()), "")[:40])
 
@@ -462,16 +497,19 @@ def _run(lesson: Lesson, notebooks: Path, timeout: float) -> NotebookNode:
             store_widget_state=False,
             record_timing=False,
             coalesce_streams=True,
-            on_cell_start=lambda cell, cell_index: starts(cell, cell_index) if cell.cell_type == "code" else None,
+            on_cell_start=starts,
             on_cell_executed=lambda cell, cell_index, execute_reply: bar.update(),
         )
         try:
             client.execute(env={**os.environ, "COURSE_PROGRESS": "off"})
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             if isinstance(error, CellExecutionError):
-                what = Bilingual(*[f"{error.ename}: {error.evalue.splitlines()[0] if error.evalue else ''}"] * 2)
+                said = f"{error.ename}: {(error.evalue or '').partition(chr(10))[0]}"
+                what = Bilingual(said, said)
             elif isinstance(error, CellTimeoutError):
-                what = Bilingual(f"{timeout:.0f}초 안에 끝나지 않았습니다", f"not done within {timeout:.0f} s")
+                what = Bilingual(
+                    f"{timeout:.0f}초 안에 끝나지 않았습니다", f"not done within {timeout:.0f} s"
+                )
             else:
                 what = Bilingual("커널이 죽었습니다", "the kernel died")
             number = codes.index(at) + 1
@@ -496,7 +534,9 @@ def _differences(path: Path, expected: str, lesson: Lesson) -> list[Bilingual]:
         pairs = zip(lesson.cells, wanted.cells, stored.cells, strict=False)
         changed = next((cell.line for cell, new, old in pairs if new != old), None)
         if changed is not None:
-            where = Bilingual(f"소스 {changed}행의 셀이 다릅니다", f"the cell at line {changed} of the source differs")
+            where = Bilingual(
+                f"소스 {changed}행의 셀이 다릅니다", f"the cell at line {changed} of the source differs"
+            )
         elif len(wanted.cells) != len(stored.cells):
             where = Bilingual("셀의 수가 다릅니다", "the number of cells differs")
         else:
@@ -524,7 +564,8 @@ def _unexecuted(path: Path, lesson: Lesson) -> list[Bilingual]:
         else:
             continue
         return [Bilingual(
-            f"{_shown(path)}: 소스 {source.line}행의 코드 셀이 {why.ko}. 다음을 실행하십시오: `course build --execute {lesson.name}`.",
+            f"{_shown(path)}: 소스 {source.line}행의 코드 셀이 {why.ko}. "
+            f"다음을 실행하십시오: `course build --execute {lesson.name}`.",
             f"{_shown(path)}: the code cell at line {source.line} of the source {why.en}. "
             f"Run `course build --execute {lesson.name}`.",
         )]  # fmt: skip
@@ -537,7 +578,8 @@ def _refuse_to_lose_work(path: Path) -> None:
     if stored and any(cell.get("execution_count") or cell.get("outputs") for cell in stored.cells):
         raise CourseError(Bilingual(
             f"{_shown(path)}에서 누군가 작업했습니다(실행한 셀이 있습니다). 다른 이름으로 옮기거나 지운 다음 다시 만드십시오.",
-            f"Somebody worked in {_shown(path)} (it has executed cells). Rename or delete it, then build again.",
+            f"Somebody worked in {_shown(path)} (it has executed cells). "
+            "Rename or delete it, then build again.",
         ))  # fmt: skip
 
 

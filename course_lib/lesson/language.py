@@ -1,9 +1,9 @@
 """The language of the page: 한국어, English or both.
 
 Everything that a lesson shows stands there in both languages, tagged with ``lang``. The switch sets one
-attribute on the page, and one CSS rule hides the other language: in prose, cards and live views at once, in every
-open notebook, with nothing computed again. All of it happens in the browser, so that it goes on working after
-the kernel was restarted. As long as nobody pressed anything, both languages show.
+attribute on the page, and one CSS rule hides the other language: in prose, cards and live views at once, in
+every open notebook, with nothing computed again. All of it happens in the browser, so that it goes on working
+after the kernel was restarted. As long as nobody pressed anything, both languages show.
 """
 
 from __future__ import annotations
@@ -34,5 +34,5 @@ def both_languages(ko_html: str, en_html: str, tag: str = "div") -> str:
 
 
 def bilingual_output(ko_html: str, en_html: str) -> HTML:
-    """The output of a cell in both languages. For plain text, ``HTML(Bilingual(…).html())`` escapes it too."""
+    """The output of a cell in both languages. Plain text: ``HTML(Bilingual(…).html())`` escapes it."""
     return HTML(both_languages(ko_html, en_html))

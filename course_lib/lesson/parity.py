@@ -1,4 +1,4 @@
-"""Do the two languages of a prose cell say the same? What a cheap rule can tell, over the sources of the lessons.
+"""Do the two languages of a prose cell say the same? What cheap rules can tell.
 
 A prose cell has this shape; the heading may be left out, or stand alone:
 
@@ -34,7 +34,8 @@ from course_lib.bilingual import Bilingual
 
 MOST_WORDS = 150
 SHAPE = re.compile(
-    r'(?:#{1,6} [^\n]+\n+)?<div lang="ko">\n\n(?P<ko>.+?)\n\n</div>\n\n<div lang="en">\n\n(?P<en>.+?)\n\n</div>',
+    r"(?:#{1,6} [^\n]+\n+)?"
+    r'<div lang="ko">\n\n(?P<ko>.+?)\n\n</div>\n\n<div lang="en">\n\n(?P<en>.+?)\n\n</div>',
     re.DOTALL,
 )
 HEADING = re.compile(r"#{1,6} (?P<ko>.+) · (?P<en>.+)")  # a lesson number may come first
@@ -151,8 +152,8 @@ def prose_complaints(cell: str, path: Path, line: int) -> Iterator[Complaint]:
         yield complain(
             0,
             '셀의 꼴이 다릅니다: 제목(선택), <div lang="ko">, 빈 줄, 본문, 빈 줄, </div>, 빈 줄, 그리고 en도 같게 씁니다.',
-            'The cell has another shape than: optional heading, <div lang="ko">, blank line, Markdown, blank line, '
-            "</div>, blank line, and the same for en.",
+            'The cell has another shape than: optional heading, <div lang="ko">, blank line, Markdown, '
+            "blank line, </div>, blank line, and the same for en.",
         )
         return
 
@@ -164,7 +165,8 @@ def prose_complaints(cell: str, path: Path, line: int) -> Iterator[Complaint]:
             yield complain(
                 shape.start("en"),
                 f"두 언어의 {name.ko} 다릅니다. 한국어에만: {in_ko}; 영어에만: {in_en}.",
-                f"The {name.en} of the two languages differ. Only in Korean: {in_ko}; only in English: {in_en}.",
+                f"The {name.en} of the two languages differ. "
+                f"Only in Korean: {in_ko}; only in English: {in_en}.",
             )
     for language, part in (("ko", ko), ("en", en)):
         if part.words > MOST_WORDS:
@@ -180,10 +182,14 @@ def prose_complaints(cell: str, path: Path, line: int) -> Iterator[Complaint]:
                 "A heading stands above the <div>s, with both languages on one line.",
             )
     if not HANGUL.search(shape["ko"]):
-        yield complain(shape.start("ko"), "한국어 본문에 한글이 없습니다.", "The Korean text holds no Hangul.")
+        yield complain(
+            shape.start("ko"), "한국어 본문에 한글이 없습니다.", "The Korean text holds no Hangul."
+        )
     if found := HANGUL.search(shape["en"]):
         yield complain(
-            shape.start("en") + found.start(), "영어 본문에 한글이 있습니다.", "The English text holds Hangul."
+            shape.start("en") + found.start(),
+            "영어 본문에 한글이 있습니다.",
+            "The English text holds Hangul.",
         )
     for ending in sentence_endings(ko.prose):
         yield complain(
@@ -194,7 +200,7 @@ def prose_complaints(cell: str, path: Path, line: int) -> Iterator[Complaint]:
 
 
 def sentence_endings(prose: str) -> list[str]:
-    """Last words of the sentences that are plainly not 합니다체. Fragments without a full stop may end as they like."""
+    """Last words of the sentences that are plainly not 합니다체. A fragment has no full stop."""
     return [word for word in SENTENCE_END.findall(prose) if not _is_formal(word)]
 
 

@@ -25,10 +25,12 @@ html[data-course-lang="en"] ${WHERE} [lang="ko"] { display: none !important; }
 .course-lang button[aria-pressed="true"] {
   color: var(--jp-layout-color1, #fff); background: var(--jp-ui-font-color1, #333); font-weight: 600;
 }
-.course-lang button:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 2px; z-index: 1; }
+.course-lang button:focus-visible {
+  outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 2px; z-index: 1;
+}
 `;
 
-// A browser may refuse to remember (private windows, blocked storage); then the choice lasts as long as the page.
+// A browser may refuse to remember (blocked storage); then the choice lasts as long as the page.
 function remembered() {
   try { return localStorage.getItem(KEY); } catch { return null; }
 }
@@ -82,7 +84,8 @@ function render({ el }) {
   const gone = new AbortController();
   window.addEventListener(EVENT, mark, { signal: gone.signal });
   // Another tab of the same browser chose.
-  window.addEventListener("storage", (event) => { if (event.key === KEY) apply(event.newValue); }, { signal: gone.signal });
+  const follow = (event) => { if (event.key === KEY) apply(event.newValue); };
+  window.addEventListener("storage", follow, { signal: gone.signal });
 
   mark();
   const saved = remembered();
