@@ -27,7 +27,7 @@ lab:
 	@$(VENV_PYTHON) -m course_lib.setup.lab $(if $(PORT),--port "$(PORT)")
 
 # Cheapest first; pytest itself fails where it finds no test at all.
-test: export IPYTHONDIR := .venv/var/ipython
+test: export IPYTHONDIR := $(CURDIR)/.venv/ipython
 test: export MPLBACKEND := Agg
 test:
 	@$(PREPARE) test

@@ -334,6 +334,16 @@ def test_an_unknown_failure_shows_the_last_lines_and_the_log(sandbox, capsys):
     assert "sneezed" in Path(environment.LOG).read_text(encoding="utf-8")
 
 
+def test_one_more_index_goes_on_to_pip(sandbox, monkeypatch):
+    commands = []
+    monkeypatch.setattr(environment, "run_logged", lambda command, started: commands.append(command))
+    monkeypatch.setenv("TORCH_INDEX", "https://example.org/cpu")
+    assert environment.main(["test"]) == 0
+    [pip] = [command for command in commands if "pip" in command]
+    assert pip[-4:] == ["--extra-index-url", "https://example.org/cpu", "--editable", ".[test]"]
+    assert environment.main(["core", "--ready"]) == 0 and environment.main(["test", "--ready"]) == 0
+
+
 def test_ready_means_finished_here_with_this_list(sandbox):
     good = {"finished": True, "place": environment.VENV, "list": environment.wanted_list(), "extra": "test"}
     assert environment.is_ready(good, "core") and environment.is_ready(good, "test")

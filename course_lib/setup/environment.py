@@ -25,7 +25,7 @@ STAMP = os.path.join(VENV, "course-setup.json")
 LOG = os.path.join(VENV, "course-setup.log")
 SUPPORTED = ((3, 11), (3, 13))  # first and last; a test holds it equal to requires-python
 GIGABYTE = 10**9
-NEEDED_BYTES = 2 * GIGABYTE  # 1.5 GB measured with the CPU build of PyTorch, and room to unpack
+NEEDED_BYTES = 2 * GIGABYTE  # measured: 1.4 GB with the CPU build of PyTorch, 5.2 GB with CUDA
 IMPORTS = "torch, numpy, gymnasium, matplotlib, jupyterlab, ipykernel, ipywidgets, anywidget, course_lib"
 
 
@@ -281,8 +281,8 @@ def set_up(extra):
         korean = "처음 한 번, 필요한 패키지를 이 폴더의 .venv에 설치합니다: 1~5분, 디스크 약 1.5 GB."
         english = "Once only: installing what is needed into .venv: 1 to 5 minutes, about 1.5 GB of disk."
         if sys.platform.startswith("linux") and not os.environ.get("TORCH_INDEX"):
-            korean += " CUDA용 PyTorch를 받으면 몇 GB가 더 듭니다(README의 TORCH_INDEX 참고)."
-            english += " A PyTorch with CUDA takes several GB more (TORCH_INDEX in the README avoids it)."
+            korean += " CUDA용 PyTorch를 받으면 5 GB가 됩니다(README의 TORCH_INDEX 참고)."
+            english += " With a PyTorch for CUDA it is 5 GB (TORCH_INDEX in the README avoids that)."
         print(korean + "\n" + english, flush=True)
         free = shutil.disk_usage(ROOT).free
         if free < NEEDED_BYTES:
