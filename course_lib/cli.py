@@ -242,7 +242,7 @@ def _write_json(path: Path, content: dict) -> None:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from course_lib.lesson import build
+    from course_lib.authoring import build
 
     notebooks = build.find_notebooks()
     if options.check:

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from course_lib.bilingual import CourseError
-from course_lib.lesson.build import (
+from course_lib.authoring.build import (
     SourceError,
     build,
     check,

@@ -14,7 +14,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "course_lib"
 FLOORS = (  # ground first
-    "setup", "bilingual", "tasks", "exact", "agents", "training", "views", "lesson", "grading", "cli",
+    "setup", "bilingual", "tasks", "exact", "agents", "training", "views", "lesson", "grading", "authoring", "cli",
 )  # fmt: skip
 DRAWING = {"IPython", "anywidget", "ipywidgets", "matplotlib"}
 NEVER_DRAW = {"agents", "training"}  # what trains runs in a script, on a server, without a screen

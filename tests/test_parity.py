@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from course_lib.lesson.build import complaints, read_lesson
-from course_lib.lesson.parity import content, prose_complaints, sentence_endings
+from course_lib.authoring.build import complaints, read_lesson
+from course_lib.authoring.parity import content, prose_complaints, sentence_endings
 
 SOURCES = sorted((Path(__file__).parents[1] / "notebooks" / "source").glob("*.md"))
 KO = "은닉 상태 $h_t$는 `carry`가 넘깁니다. 걸음은 3,000,000번이고 [논문](https://a.org/1)에 있습니다."

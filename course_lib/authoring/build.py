@@ -1,7 +1,7 @@
 """``course build``: from one source a lesson to the notebook that a learner opens, and to the solved one.
 
 An author edits ``notebooks/source/NN_name.md`` (jupytext's MyST Markdown): prose cells in both languages
-(``lesson/parity.py`` says how), code cells with the solution inside a function:
+(``authoring/parity.py`` says how), code cells with the solution inside a function:
 
     def carry(hidden, new_trial):
         ### BEGIN SOLUTION
@@ -40,7 +40,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.lesson.parity import Complaint, prose_complaints
+from course_lib.authoring.parity import Complaint, prose_complaints
 
 BEGIN, INSTEAD, END = "### BEGIN SOLUTION", "### INSTEAD", "### END SOLUTION"
 ALMOST_A_MARK = re.compile(r"#+\s*(?:(?:BEGIN|END)\s+SOLUTION\b.*|INSTEAD\W*)", re.IGNORECASE)
