@@ -7,9 +7,10 @@ import gymnasium
 
 for _name, _task in {"Map": "map", "HomeworkMap": "homework-map", "Bandit": "bandit"}.items():
     for _suffix, _arguments in {"": {}, "Trial": {"whole_trials": True}}.items():
-        if f"course_lib/{_name}{_suffix}-v0" not in gymnasium.registry:  # an interactive reload comes by here again
+        _id = f"course_lib/{_name}{_suffix}-v0"
+        if _id not in gymnasium.registry:  # an interactive reload comes by here again
             gymnasium.register(
-                id=f"course_lib/{_name}{_suffix}-v0",
+                id=_id,
                 entry_point="course_lib.tasks.gym:TaskEnv",
                 vector_entry_point="course_lib.tasks.gym:TaskVectorEnv",
                 kwargs={"task": _task, **_arguments},

@@ -23,7 +23,7 @@ AGENT, RIM = (32, 32, 36), (255, 255, 255)
 PAID, UNPAID = (74, 158, 95), (168, 168, 168)
 
 
-# -- shapes: which points of a cell they cover; u runs right and v up, both from −1 to 1 -------------------------
+# -- shapes: which points of a cell they cover; u runs right and v up, both from −1 to 1 ---------------------
 
 
 @lru_cache(maxsize=1)
@@ -59,7 +59,7 @@ def paint(tile: np.ndarray, shape: np.ndarray, colour: tuple[int, int, int]) -> 
     tile += cover * (np.asarray(colour) - tile)
 
 
-# -- the city ---------------------------------------------------------------------------------------------------
+# -- the city ------------------------------------------------------------------------------------------------
 
 
 def city_picture(city: City, agent: Cell, goal: Cell | None) -> np.ndarray:
@@ -69,8 +69,13 @@ def city_picture(city: City, agent: Cell, goal: Cell | None) -> np.ndarray:
         for y in range(city.height):
             top, left = (city.height - 1 - y) * PIXELS, x * PIXELS
             tile = picture[top : top + PIXELS, left : left + PIXELS]
+            cell = (x, y)
             tile[:] = _city_tile(
-                (x, y) in city.bus_stops, (x, y) == city.map_cell, (x, y) in city.goals, (x, y) == goal, (x, y) == agent
+                bus=cell in city.bus_stops,
+                sheet=cell == city.map_cell,
+                possible=cell in city.goals,
+                asked=cell == goal,
+                agent=cell == agent,
             )
     return picture.round().astype(np.uint8)
 
@@ -112,13 +117,14 @@ def city_text(city: City, agent: Cell, goal: Cell | None) -> str:
         row = ""
         for x in range(city.width):
             cell = (x, y)
-            sign = "G" if cell == goal else "M" if cell == city.map_cell else "B" if cell in city.bus_stops else "."
+            sign = "B" if cell in city.bus_stops else "."
+            sign = "G" if cell == goal else "M" if cell == city.map_cell else sign
             row += f"[{sign}]" if cell == agent else f" {sign} "
         lines.append(row)
     return "\n".join([*lines, "[ ] 나 / you   B 버스 / bus   M 지도 / map   G 목표 / goal"])
 
 
-# -- the bandit -------------------------------------------------------------------------------------------------
+# -- the bandit ----------------------------------------------------------------------------------------------
 
 
 def bandit_picture(bandit: BernoulliBandit, arm: int | None, reward: float) -> np.ndarray:

@@ -1,16 +1,16 @@
 """The tasks as gymnasium environments, one at a time and batched.
 
-Importing ``course_lib`` registers, for ``gymnasium.make`` and ``gymnasium.make_vec``::
-
-    course_lib/Map-v0    course_lib/HomeworkMap-v0    course_lib/Bandit-v0          a gym episode is one episode
-    course_lib/MapTrial-v0    course_lib/HomeworkMapTrial-v0    course_lib/BanditTrial-v0       … is a whole trial
+Importing ``course_lib`` registers them for ``gymnasium.make`` and ``gymnasium.make_vec``. In
+``course_lib/Map-v0``, ``course_lib/HomeworkMap-v0`` and ``course_lib/Bandit-v0`` a gym episode is one episode
+of the task; in ``course_lib/MapTrial-v0``, ``course_lib/HomeworkMapTrial-v0`` and
+``course_lib/BanditTrial-v0`` it is a whole trial.
 
 Both the ``Env`` and the ``VectorEnv`` step through the task's tables by the same ``RunningTrials`` as all
 of the course, so there is one set of rules.
 
-Observation: the features of the sensed symbol, then the instruction one-hot. A trial adds what RL² reads beside
-them: the last action one-hot, the last reward, and whether that step ended an episode; all zero at the trial's
-start. A trial's episodes follow each other inside one gym episode, with the same pauses.
+Observation: the features of the sensed symbol, then the instruction one-hot. A trial adds what RL² reads
+beside them: the last action one-hot, the last reward, and whether that step ended an episode; all zero at the
+trial's start. A trial's episodes follow each other inside one gym episode, with the same pauses.
 
 ``terminated`` marks every end, that of the clock too: the horizon belongs to these tasks, nothing is left to
 gain after it, and bootstrapping there would be wrong. So ``truncated`` is always False.
@@ -97,7 +97,8 @@ class Lanes:
                 )
             )
         self.task = make_task(task, **options)
-        self.count, self.whole_trials, self.split, self.render_mode = int(count), whole_trials, split, render_mode
+        self.count, self.whole_trials = int(count), whole_trials
+        self.split, self.render_mode = split, render_mode
         self.is_city = isinstance(self.task, City)
         self.episode = self._known_episode(episode)
         if not whole_trials:
@@ -120,14 +121,14 @@ class Lanes:
         self.generator = torch.Generator()
         self.running: RunningTrials | None = None
 
-    # -- beginning ----------------------------------------------------------------------------------------------
+    # -- beginning -------------------------------------------------------------------------------------------
 
     def begin(self, where: Tensor, options: dict[str, Any] | None = None) -> None:
-        """Begin a new game in the lanes of ``where`` (N,) bool, all at first, drawing what options leave open."""
-        problem, instruction = self._asked(options or {})
+        """Begin a new game in the lanes of ``where`` (N,) bool, drawing what options leave open."""
+        problem, instruction, episode = self._asked(options or {})
         fresh_problem = self._draw_problems() if problem is None else problem
         if instruction is None:
-            instruction = self._draw_instructions()
+            instruction = self._draw_instructions(episode)
         old = self.running
         if old is None:
             self.problem, self.instruction = fresh_problem, instruction
@@ -148,10 +149,12 @@ class Lanes:
 
     def _draw_problems(self) -> Tensor:
         drawn = self.task.draw(self.count, self.generator, self.split)
-        return drawn.index if self.task.problem_count else drawn.tables.reward[:, 0, 0]  # (N,) or chances (N, k)
+        if self.task.problem_count:
+            return drawn.index  # (N,)
+        return drawn.tables.reward[:, 0, 0]  # (N, k) the chances of each lane's arms
 
-    def _draw_instructions(self) -> Tensor:
-        if self.task.tables.instructions == 1 or self.episode == "exploration":
+    def _draw_instructions(self, episode: str | None) -> Tensor:
+        if self.task.tables.instructions == 1 or episode == "exploration":
             return torch.zeros(self.count, dtype=torch.int64)
         return torch.randint(1, self.task.tables.instructions, (self.count,), generator=self.generator)
 
@@ -160,12 +163,13 @@ class Lanes:
             return Drawn(self.task.tables, self.problem)
         return Drawn(self.task.tables_of(self.problem), torch.arange(self.count))
 
-    # -- options ------------------------------------------------------------------------------------------------
+    # -- options ---------------------------------------------------------------------------------------------
 
     def _known_episode(self, episode: str | None) -> str | None:
-        if episode is None or (episode in ("exploration", "execution") and self.is_city and not self.whole_trials):
+        can_be_chosen = self.is_city and not self.whole_trials
+        if episode is None or (can_be_chosen and episode in ("exploration", "execution")):
             return episode
-        if self.is_city and not self.whole_trials:
+        if can_be_chosen:
             raise CourseError(
                 Bilingual(
                     f"episode에는 'exploration' 또는 'execution'을 주십시오. 받은 값: {episode!r}.",
@@ -179,8 +183,8 @@ class Lanes:
             )
         )
 
-    def _asked(self, options: dict[str, Any]) -> tuple[Tensor | None, Tensor | None]:
-        """The problem and the instruction that the options ask for, None for what is to be drawn."""
+    def _asked(self, options: dict[str, Any]) -> tuple[Tensor | None, Tensor | None, str | None]:
+        """Problem, instruction and kind of episode that the options ask for, None for what is to be drawn."""
         allowed = ["problem"]
         if self.is_city:
             allowed += ["instruction", "goal"] if self.whole_trials else ["instruction", "goal", "episode"]
@@ -197,7 +201,8 @@ class Lanes:
         if options.get("problem") is not None:
             problem = self._asked_problem(options["problem"])
         if options.get("instruction") is not None:
-            instruction = self._integers("instruction", options["instruction"], 1, self.task.tables.instructions - 1)
+            last = self.task.tables.instructions - 1
+            instruction = self._integers("instruction", options["instruction"], 1, last)
         if options.get("goal") is not None:
             if instruction is not None:
                 raise CourseError(
@@ -207,7 +212,7 @@ class Lanes:
                     )
                 )
             instruction = self._asked_goal(options["goal"])
-        episode = self._known_episode(options.get("episode"))
+        episode = self._known_episode(options.get("episode")) or self.episode
         if episode == "exploration" and instruction is not None:
             raise CourseError(
                 Bilingual(
@@ -215,11 +220,7 @@ class Lanes:
                     "An exploration episode has no goal. Leave instruction and goal out.",
                 )
             )
-        if episode == "exploration":
-            instruction = torch.zeros(self.count, dtype=torch.int64)
-        elif episode == "execution" and instruction is None:
-            instruction = torch.randint(1, self.task.tables.instructions, (self.count,), generator=self.generator)
-        return problem, instruction
+        return problem, instruction, episode
 
     def _asked_problem(self, value: Any) -> Tensor:
         if self.task.problem_count:
@@ -262,7 +263,7 @@ class Lanes:
             )
         return torch.tensor(np.broadcast_to(numbers, self.count).astype(np.int64))
 
-    # -- acting and seeing --------------------------------------------------------------------------------------
+    # -- acting and seeing -----------------------------------------------------------------------------------
 
     def begun(self) -> RunningTrials:
         """The running games; ResetNeeded where none has begun."""
@@ -321,7 +322,7 @@ class Lanes:
         """One lane drawn in the render mode."""
         running = self.begun()
         if self.render_mode is None:
-            gymnasium.logger.warn('There is no render mode: gymnasium.make(…, render_mode="rgb_array") draws.')
+            gymnasium.logger.warn('Nothing is drawn without gymnasium.make(…, render_mode="rgb_array").')
             return None
         as_picture = self.render_mode == "rgb_array"
         if self.is_city:
@@ -377,7 +378,8 @@ class TaskEnv(gymnasium.Env):
         return self.lanes.frame(0)
 
     def _info(self) -> dict[str, Any]:
-        return {key: value[0].item() if value.ndim == 1 else value[0] for key, value in self.lanes.info().items()}
+        told = self.lanes.info().items()
+        return {key: value[0].item() if value.ndim == 1 else value[0] for key, value in told}
 
 
 class TaskVectorEnv(gymnasium.vector.VectorEnv):
