@@ -2,6 +2,7 @@
 
     python figures/coupling.py run     # about 45 minutes on one core; goes on where it was interrupted
     python figures/coupling.py table   # prints the summary
+    python figures/coupling.py record  # writes rl2_map.recording, which lesson 01 plays: seed 0 of "together"
 
 Every run is RL² with the settings of ``course_lib.agents.rl2.SETTINGS``. Seeds 0 to 9 were not used in
 choosing them (100 was). Nothing is left out: a run that failed stands in ``coupling.json`` like the others.
@@ -17,7 +18,7 @@ from statistics import median
 
 import torch
 
-from course_lib.training import stream
+from course_lib.training import record, stream
 
 RESULTS = Path(__file__).with_suffix(".json")
 KEPT = ("test_return", "train_return", "information", "execution_given_exploration", "entropy")
@@ -94,5 +95,14 @@ def table() -> None:
                 print(f"  {name}: median {median(values):.3f}, from {min(values):.3f} to {max(values):.3f}")
 
 
+def record_together() -> None:
+    """One trial of each problem, goals taking turns, every twentieth update: about 1.3 MB."""
+    torch.set_num_threads(1)
+    keep = torch.arange(24) * 4 + torch.arange(24) % 4
+    training = stream("rl2", "map", seed=0, updates=300, evaluate_every=20)
+    for snapshot in record(training, RESULTS.with_name("rl2_map.recording"), keep):
+        print(snapshot.update, snapshot.metrics["test_return"], flush=True)
+
+
 if __name__ == "__main__":
-    {"run": run, "table": table}[sys.argv[1] if len(sys.argv) > 1 else "table"]()
+    {"run": run, "table": table, "record": record_together}[sys.argv[1] if len(sys.argv) > 1 else "table"]()

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+BUGS_TO_MEND = {"1.4"}  # their stub is a function that runs and is wrong
 SHORT_TRAINING = """
 def stream(*names, _whole=stream, **settings):
     return _whole(*names, **settings | dict(updates=2, trials=32))
@@ -58,7 +59,8 @@ def test_an_unsolved_lesson_fails_exactly_at_its_checks(name, tmp_path):
     assert failed == checks, {number: outcomes[number][1][-800:] for number in failed ^ checks}
     for number in checks:
         exercise = sources[number].split('"')[1]
-        assert f"[{exercise}] TODO 0/" in outcomes[number][1]
+        given = "FAIL" if exercise in BUGS_TO_MEND else "TODO"
+        assert f"[{exercise}] {given} " in outcomes[number][1]
 
 
 def test_a_lesson_is_solved_when_its_stubs_are_filled(tmp_path):

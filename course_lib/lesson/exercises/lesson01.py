@@ -488,8 +488,8 @@ register(
                 "reset at each episode",
                 strangers_carry,
                 Bilingual(
-                    "에피소드마다 기억을 지웁니다. 이것이 바로 그 버그입니다.",
-                    "Memory is wiped at each episode. This is the very bug.",
+                    "낯선 이의 코드와 똑같이 움직입니다. 실행 에피소드의 첫 스텝에서 무엇이 사라지는지 보십시오.",
+                    "This does just what the stranger's code does. See what is lost at the first step of execution.",
                 ),
             ),
             WrongAnswer(
