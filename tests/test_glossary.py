@@ -17,7 +17,7 @@ READ_BY_LEARNERS = sorted([
 ])
 
 
-@pytest.mark.parametrize("path", [path for path in READ_BY_LEARNERS if path.exists()], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*filter(Path.exists, READ_BY_LEARNERS)], ids=lambda path: path.name)
 def test_no_other_spelling_is_used(path):
     found = variants_in(path.read_text(encoding="utf-8"))
     assert not found, "\n".join(f"{path.name}:{line}: '{what}' → '{term.ko}'" for line, what, term in found)
@@ -39,7 +39,8 @@ def test_the_glossary_obeys_itself():
     ("text", "variant"),
     [
         ("이 숨은 상태는", "숨은 상태"), ("히든 스테이트를 넘깁니다", "히든 스테이트"), ("샘플 복잡도가", "샘플 복잡도"),
-        ("a multi-arm bandit", "multi-arm bandit"), ("Meta reinforcement learning", "meta reinforcement learning"),
+        ("a multi-arm bandit", "multi-arm bandit"),
+        ("Meta reinforcement learning", "meta reinforcement learning"),
         ("| 목적함수 |", "목적함수"), ("```{note}\n```\n리워드를", "리워드"),
     ],
 )

@@ -24,7 +24,7 @@ TONES = {
 INK = "var(--jp-content-font-color1, inherit)"
 QUIET_INK = "var(--jp-content-font-color2, inherit)"
 LINE = "var(--jp-border-color2, #9e9e9e)"
-PAPER = "var(--jp-layout-color2, rgba(128, 128, 128, 0.12))"
+PAPER = "var(--jp-cell-editor-background, rgba(128, 128, 128, 0.12))"  # suits the code colours
 MONO = "var(--jp-code-font-family, monospace)"
 CODE_COLOURS = (  # JupyterLab's own editor colours, so that code reads the same as in a cell
     (Comment, "var(--jp-mirror-editor-comment-color, inherit)"),

@@ -247,8 +247,8 @@ def solution(exercise_id: str) -> None:
         nudge = Bilingual(
             ko='틀려도 괜찮습니다. `check("{id}", …)`가 무엇이 다른지 알려 주고, `hint("{id}")`가 한 걸음씩 돕습니다. '
                '그래도 보려면 `solution("{id}")`을 한 번 더 실행하세요.',
-            en='A wrong try costs nothing: `check("{id}", …)` says what differs, and `hint("{id}")` helps one '
-               'step at a time. To see the solution anyway, run `solution("{id}")` once more.',
+            en='A wrong try costs nothing: `check("{id}", …)` says what differs, and `hint("{id}")` helps '
+               'one step at a time. To see the solution anyway, run `solution("{id}")` once more.',
         ).format(id=exercise.id)
         heading = cards.heading("➜", f"[{exercise.id}]", title, "calm")
         cards.show(cards.panel("calm", heading, cards.words(nudge)))

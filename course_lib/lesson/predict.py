@@ -120,7 +120,8 @@ STYLE = """
 .course-predict input[type="range"] { width: min(24em, 70%); vertical-align: middle; }
 .course-predict output { font-variant-numeric: tabular-nums; }
 .course-predict button { margin-top: 6px; padding: 3px 12px; height: auto; cursor: pointer; font: inherit;
-  color: inherit; background: var(--jp-layout-color2, #ddd); border: 1px solid var(--jp-border-color1, #777);
+  gap: 0.5em; color: inherit; background: var(--jp-layout-color2, #ddd);
+  border: 1px solid var(--jp-border-color1, #777);
   border-radius: 3px; }
 .course-predict button:focus-visible, .course-predict input:focus-visible {
   outline: 3px solid var(--jp-brand-color1, #1976d2); outline-offset: 2px; }
