@@ -36,8 +36,8 @@ WORDS = {
     "optimal_return": Bilingual("최적", "optimal"),
     "no_exploration_return": Bilingual("탐험 없이", "no exploration"),
     "gauges": Bilingual("두 개의 계기판", "Two gauges"),
-    "information": Bilingual("탐험이 얻은 정보", "Information explored"),
-    "execution": Bilingual("완벽한 탐험이 주어진 실행", "Execution, exploration given"),
+    "information": Bilingual("탐험이 얻은 정보", "Information from exploration"),
+    "execution": Bilingual("완벽한 탐험이 주어진 실행", "Execution given perfect exploration"),
     "city": Bilingual("탐험가가 가는 곳", "Where the explorer goes"),
     "actions": Bilingual("스텝마다 고른 행동", "Actions chosen at each step"),
     "heat": Bilingual("한 트라이얼의 은닉 상태", "Hidden states of one trial"),
@@ -224,7 +224,7 @@ def draw_gauges(axes, frame: dict, word) -> None:
         axes.barh(y, 1, height=0.42, color=LINE)
         axes.barh(y, part, height=0.42, color=colour)
         axes.text(0, y - 0.36, word(name), fontsize=9, color=INK)
-        axes.text(1, y - 0.36, f"{value:.2f}{unit}", fontsize=9, color=INK, ha="right")
+        axes.text(1, y - 0.36, f"{'◂ ' if value < low else ''}{value:.2f}{unit}", fontsize=9, color=INK, ha="right")
         ends = ("0", f"{high:.2f}{unit}")
         if name == "execution":
             ends = tuple(f"{word(k)} {v:.2f}" for k, v in (("no_exploration_return", low), ("optimal_return", high)))

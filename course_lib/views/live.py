@@ -90,7 +90,8 @@ class LiveView(anywidget.AnyWidget):
         self._bilingual_title = title
         self._shown_in: object = None  # the cell that shows it already
         self._building = threading.Lock()
-        self._snapshot: Snapshot | None = None  # the last one, with the last trials that any had
+        self._received: Snapshot | None = None  # the last one
+        self._snapshot: Snapshot | None = None  # the same, with the last trials that any had
         self._frame: dict | None = None
         self._framed: Snapshot | None = None  # what _frame shows
         self._probed: Snapshot | None = None  # what the probe in _frame was fitted on
@@ -157,10 +158,9 @@ class LiveView(anywidget.AnyWidget):
 
     def _after(self, job: Job) -> None:
         """Called in the training thread after every snapshot and every change of state."""
-        if job.last is not None and (self._snapshot is None or job.last.update != self._snapshot.update):
-            self._snapshot = job.last
-            if job.last.trials is None and self._framed is not None:
-                seen = self._framed
+        if job.last is not self._received:
+            self._received, seen, self._snapshot = job.last, self._snapshot, job.last
+            if job.last.trials is None and seen is not None:
                 self._snapshot = replace(job.last, trials=seen.trials, hidden=seen.hidden, belief=seen.belief)
         changed = self._told is None or self._told[0] != job.state
         if changed:
@@ -189,9 +189,10 @@ class LiveView(anywidget.AnyWidget):
     def _send_frame(self, probing: bool = True) -> None:
         began = time.monotonic()
         frame = self._up_to_date(probing)
-        if frame is not None:
-            content, buffers = packed(frame)
-            self.send({"kind": "frame", **content}, buffers)
+        if frame is None:
+            return
+        content, buffers = packed(frame)
+        self.send({"kind": "frame", **content}, buffers)
         took = 0.0 if probing else time.monotonic() - began  # the probe has a share of its own
         apart = 1.0 / FRAMES_PER_SECOND if self._acknowledged else UNANSWERED_S
         self._next_frame = began + max(apart, took / SHARE)

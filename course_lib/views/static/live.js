@@ -17,6 +17,7 @@ const WORDS = {
   stopped: ["중지됨. 다시 하려면 셀을 다시 실행하십시오", "stopped; run the cell again to start over"],
   finished: ["끝남", "finished"],
   failed: ["오류로 멈춤", "failed"],
+  lost: ["연결 끊김", "no link"],
   unseen: ["브라우저 탭이 닫혀서 멈췄습니다. 다시 보면 이어집니다.", "Paused because the tab was closed. It goes on once it is seen again."],
   dead: ["커널과의 연결이 끊어졌습니다. 셀을 다시 실행하십시오.", "The link to the kernel is broken. Run the cell again."],
   silent: [
@@ -34,7 +35,7 @@ const WORDS = {
   now: ["지금", "now"],
   problem: ["문제", "problem"],
   goal: ["목표", "goal"],
-  arm: ["행동", "action"],
+  return: ["리턴", "return"],
   exploration: ["탐험", "exploration"],
   execution: ["실행", "execution"],
   pauseStep: ["에피소드 사이", "between episodes"],
@@ -50,6 +51,9 @@ const WORDS = {
   visits: ["방문", "visits"],
   heat: ["한 트라이얼의 은닉 상태", "Hidden states of one trial"],
   units: ["유닛", "units"],
+  negative: ["음수", "negative"],
+  positive: ["양수", "positive"],
+  begins: ["실행 시작", "execution begins"],
   points: ["은닉 상태의 2차원 투영", "Hidden states in two dimensions"],
   byProblem: ["색과 모양: 문제", "colour and shape: problem"],
   byAction: ["색: 행동", "colour: action"],
@@ -61,8 +65,8 @@ const WORDS = {
   chance: ["찍기", "chance"],
   accuracy: ["정확도", "accuracy"],
   gauges: ["두 개의 계기판", "Two gauges"],
-  information: ["탐험이 얻은 정보", "Information explored"],
-  executionGauge: ["완벽한 탐험이 주어진 실행", "Execution, exploration given"],
+  information: ["탐험이 얻은 정보", "Information from exploration"],
+  executionGauge: ["완벽한 탐험이 주어진 실행", "Execution given perfect exploration"],
   nats: ["nat", "nats"],
 };
 
@@ -111,7 +115,7 @@ const BROKEN_LINK =
 
 // ---- numbers -------------------------------------------------------------------------------------------
 
-const decimals = (x, n = 2) => (Number.isFinite(x) ? x.toFixed(n).replace("-", "−") : "–");
+const decimals = (x, n = 2) => (Number.isFinite(x) ? (+x.toFixed(n) || 0).toFixed(n).replace("-", "−") : "–"); // never −0.00
 const grouped = (x) => Math.round(x).toLocaleString("en-US");
 function short(x) {
   const a = Math.abs(x);
@@ -225,8 +229,10 @@ class Pen {
   timeMarks(scale, ui, frame, begin) {
     const { sx, y0, y1 } = scale;
     if (Number.isFinite(begin) && frame.city) {
-      this.line([[sx(begin), y0], [sx(begin), y1]], this.theme.execute, 1, [3, 3]);
+      this.line([[sx(begin), y0], [sx(begin), y1]], this.theme.card, 3);
+      this.line([[sx(begin), y0], [sx(begin), y1]], this.theme.execute, 1.5, [4, 3]);
     }
+    this.line([[sx(ui.t), y0], [sx(ui.t), y1]], this.theme.card, 3);
     this.line([[sx(ui.t), y0], [sx(ui.t), y1]], this.theme.ink, 1);
   }
 }
@@ -283,7 +289,6 @@ const PANELS = [
   {
     key: "curve",
     shown: (f) => f.curve_test_return?.length,
-    legend: () => [["line", "explore", "curve"]],
     value: (f) => decimals(lastOf(f.curve_test_return)),
     words: (f) =>
       joined(WORDS.curve, ` ${decimals(lastOf(f.curve_test_return))}, `, WORDS.optimal, ` ${decimals(f.references.optimal_return)}, `,
@@ -379,7 +384,7 @@ const PANELS = [
   {
     key: "heat",
     shown: (f) => f.hidden,
-    legend: () => [["line", "ink", "time"], ["dash", "execute", "execution"]],
+    legend: () => [["square", "explore", "negative"], ["square", "execute", "positive"], ["dash", "execute", "begins"]],
     value: (f, ui) => `${f.hidden.shape[2]} × ${f.trial_length[ui.n]}`,
     words: (f, ui) => joined(WORDS.heat, `: ${f.hidden.shape[2]} `, WORDS.units, `, ${f.trial_length[ui.n]} `, WORDS.steps, ", ", WORDS.trial, ` ${ui.n + 1}`),
     pick: (f, ui, x, y, w) => ({ t: Math.floor(((x - 32) / (w - 40)) * f.hidden.shape[1]) }),
@@ -449,7 +454,7 @@ const PANELS = [
   {
     key: "probe",
     shown: (f) => f.probe,
-    legend: (f) => [["line", "explore", "probeLine"], ...(f.probe_best ? [["line", "ink", "best"]] : []), ["dash", "soft", "chance"]],
+    legend: (f) => [["line", "explore", "probeLine"], ...(f.probe_best ? [["line", "ink", "best"]] : []), ["dash", "soft", "chance"], ...(f.city ? [["square", "execute", "begins"]] : [])],
     value: (f, ui) => (Number.isFinite(f.probe[ui.t]) ? `${Math.round(100 * f.probe[ui.t])} %` : "–"),
     words: (f, ui) =>
       joined(`t = ${ui.t}: `, WORDS.probeLine, ` ${decimals(100 * f.probe[ui.t], 0)} %, `, WORDS.best, ` ${decimals(100 * (f.probe_best?.[ui.t] ?? NaN), 0)} %, `,
@@ -622,7 +627,7 @@ const SWATCHES = {
 // ---- the view ------------------------------------------------------------------------------------------
 
 function render({ model, el }) {
-  const ui = { n: 0, t: null, moment: null, state: "ready", unseen: false, complaint: null, lost: null, heard: Date.now() };
+  const ui = { n: 0, t: 0, chosen: false, moment: null, state: "ready", unseen: false, complaint: null, lost: null, heard: Date.now() };
   const frames = [];
   const theFrame = () => frames[ui.moment ?? frames.length - 1];
   const send = (kind, more = {}) => {
@@ -701,6 +706,7 @@ function render({ model, el }) {
   function choose({ n = ui.n, t = ui.t }) {
     const frame = theFrame();
     if (!frame?.trial_problem) return;
+    ui.chosen ||= t !== ui.t;
     ui.n = Math.max(0, Math.min(n, frame.trial_problem.length - 1));
     ui.t = Math.max(0, Math.min(t, frame.trial_valid.shape[1] - 1));
     redraw();
@@ -712,7 +718,8 @@ function render({ model, el }) {
     theme ??= themeOf(root);
     waiting.hidden = true;
     if (frame.trial_problem) {
-      if (ui.t === null) ui.t = Math.min(Math.round(frame.boundary[1]), frame.trial_valid.shape[1] - 1);
+      // Until the learner chooses: the step at which execution begins, where the two halves meet.
+      if (!ui.chosen) ui.t = Math.min(Math.round(frame.boundary[1]), frame.trial_valid.shape[1] - 1);
       ui.n = Math.min(ui.n, frame.trial_problem.length - 1);
     }
     for (const shown of panels) {
@@ -720,6 +727,7 @@ function render({ model, el }) {
       box.hidden = !panel.shown(frame);
       if (box.hidden) continue;
       value.textContent = panel.value(frame, ui);
+      if (canvas.clientWidth < 60) continue; // not laid out yet; the ResizeObserver calls again
       if (!legend.children.length) drawLegend(legend, panel.legend?.(frame) ?? []);
       panel.draw(new Pen(canvas, theme), frame, ui);
       canvas.setAttribute("aria-label", pick(panel.words(frame, ui)));
@@ -756,7 +764,7 @@ function render({ model, el }) {
     if (frame.trial_problem) {
       const goal = goalOf(frame, ui.n);
       const where = goal ? joined(", ", WORDS.goal, ` (${frame.city.goals[goal - 1]})`) : ["", ""];
-      const which = frame.problems ? joined(WORDS.problem, ` ${frame.trial_problem[ui.n]}`, where, ` → ${decimals(frame.trial_return[ui.n])}`) : [0, 1].map(() => `${ui.n + 1} → ${decimals(frame.trial_return[ui.n], 0)}`);
+      const which = frame.problems ? joined(WORDS.problem, ` ${frame.trial_problem[ui.n]}`, where, ", ", WORDS.return, ` ${decimals(frame.trial_return[ui.n])}`) : joined(`${ui.n + 1}, `, WORDS.return, ` ${decimals(frame.trial_return[ui.n], 0)}`);
       set(lens.trial, frame.trial_problem.length - 1, ui.n, which);
       set(lens.time, frame.trial_valid.shape[1] - 1, ui.t, frame.city ? joined(`${ui.t} `, WORDS[phase(frame, ui.n, ui.t)]) : [`${ui.t}`, `${ui.t}`]);
     }
@@ -766,7 +774,7 @@ function render({ model, el }) {
     const ended = ["stopped", "finished", "failed"].includes(ui.state);
     root.dataset.state = ui.state;
     root.toggleAttribute("data-lost", Boolean(ui.lost));
-    write(status.firstChild, WORDS[ui.state]);
+    write(status.firstChild, WORDS[ui.lost && !ended ? "lost" : ui.state]);
     const kind = ui.state === "running" ? "pause" : "run";
     if (runButton.dataset.do !== kind) {
       runButton.dataset.do = kind;

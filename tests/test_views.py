@@ -1,0 +1,421 @@
+"""What the view shows: the panels' numbers, the frames that go out, and the picture that stays."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+
+import numpy as np
+import pytest
+import torch
+from fake_training import city_stream
+from PIL import Image
+
+from course_lib.agents.snapshot import Snapshot
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.tasks import Trials, make_task, play
+from course_lib.views import figure, jobs, live, panels
+from course_lib.views.live import LiveView
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running():
+    yield
+    if jobs.current() is not None:
+        jobs.current().stop()
+        jobs.current()._thread.join(3)
+
+
+@pytest.fixture(scope="module")
+def snapshots():
+    return list(city_stream(12))
+
+
+def rows(snapshots):
+    return [{"env_steps": s.env_steps, **s.metrics} for s in snapshots]
+
+
+def until(condition, seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+# ---- panels ------------------------------------------------------------------------------------------
+
+
+def test_a_long_curve_is_thinned_and_ends_with_the_last_row():
+    history = [{"env_steps": i, "test_return": i / 10} for i in range(5000)] + [{"env_steps": 5000}]
+    curve = panels.learning_curve(history, ("test_return", "information"))
+    assert set(curve) == {"env_steps", "test_return"}
+    assert len(curve["env_steps"]) == panels.CURVE_POINTS
+    assert curve["env_steps"][0] == 0 and curve["env_steps"][-1] == 4999
+    assert curve["test_return"][-1] == np.float32(499.9)
+
+
+def two_trials() -> Trials:
+    """Two trials of 5 steps by hand: explore 3 → 4 → 4 (ends), pause, execute; and explore all along."""
+    column = lambda *values: torch.tensor(values)  # noqa: E731
+    return Trials(
+        problem=column(0, 1),
+        instruction=column([0, 0, 0, 2, 2], [0, 0, 0, 0, 0]),
+        episode=column([0, 0, 0, 1, 1], [0, 0, 0, 0, 0]),
+        state=column([3, 4, 4, 3, 5], [3, 3, 2, 1, 0]),
+        symbol=column([3, 4, 4, 3, 5], [3, 3, 2, 1, 0]),
+        action=column([0, 1, 0, 2, 0], [1, 0, 0, 0, 1]),
+        reward=torch.zeros(2, 5),
+        arrived=column([4, 4, 3, 5, 5], [3, 2, 1, 0, 0]),
+        done=column([False, True, False, True, False], [False, False, False, False, True]),
+        valid=column([True, True, False, True, False], [True] * 5),
+    )
+
+
+def test_visits_are_exact():
+    # First: before its actions 3 and 4, at its end 4. Second: before its actions 3 3 2 1 0, at its end 0.
+    assert panels.exploration_visits(two_trials(), 6).tolist() == [1.0, 0.5, 0.5, 1.5, 1.0, 0.0]
+
+
+def test_when_execution_starts_and_trials_end():
+    assert panels.execution_start(two_trials()).tolist() == [3, 5]
+    assert panels.still_going(two_trials()).tolist() == [[True, True, True, True, False], [True] * 5]
+
+
+def test_action_share_counts_only_actions_that_are_real():
+    share = panels.action_share(two_trials(), 3)
+    assert share[0].tolist() == [0.5, 0.5, 0.0]
+    assert share[2].tolist() == [1.0, 0.0, 0.0]  # the first trial pauses
+    assert share[4].tolist() == [0.0, 1.0, 0.0]
+
+
+def test_trials_to_show_cover_problems_before_copies():
+    problem = torch.tensor([2, 2, 0, 0, 1, 1])
+    assert panels.occurrence(problem).tolist() == [0, 1, 0, 1, 0, 1]
+    assert panels.one_of_each(problem, 4).tolist() == [2, 4, 0, 3]
+
+
+def test_principal_axes_of_known_data():
+    generator = torch.Generator().manual_seed(0)
+    along = torch.tensor([[-0.8, 0.6, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
+    weights = torch.randn(40, 10, 2, generator=generator) * torch.tensor([5.0, 2.0])
+    hidden = weights @ along + 7.0 + 0.01 * torch.randn(40, 10, 4, generator=generator)
+    axes, mean, part = panels.principal_axes(hidden, torch.ones(40, 10, dtype=torch.bool))
+    # The largest entry of each axis is positive, whatever sign the eigenvector came with.
+    torch.testing.assert_close(axes, torch.tensor([[0.8, -0.6, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]).T, atol=0.02, rtol=0)
+    torch.testing.assert_close(mean, hidden.reshape(-1, 4).mean(0))
+    assert part > 0.999
+
+
+def test_the_projection_follows_the_one_before():
+    generator = torch.Generator().manual_seed(1)
+    hidden = torch.randn(40, 10, 6, generator=generator) * torch.tensor([5.0, 4.9, 1, 1, 1, 1])
+    counted = torch.ones(40, 10, dtype=torch.bool)
+    axes, _, _ = panels.principal_axes(hidden, counted)
+    flipped = -axes[:, [1, 0]]  # as if the picture before had been turned
+    followed, _, _ = panels.principal_axes(hidden, counted, before=flipped)
+    torch.testing.assert_close(followed, flipped, atol=1e-4, rtol=0)
+    torch.testing.assert_close(followed.T @ followed, torch.eye(2), atol=1e-5, rtol=0)
+
+
+def test_what_does_not_count_does_not_move_the_axes():
+    generator = torch.Generator().manual_seed(1)
+    hidden = torch.randn(40, 10, 6, generator=generator)
+    counted = torch.ones(40, 10, dtype=torch.bool)
+    counted[:, 5:] = False
+    axes, _, _ = panels.principal_axes(hidden, counted)
+    hidden[:, 5:] = 1000 * torch.randn(40, 5, 6, generator=generator)
+    torch.testing.assert_close(panels.principal_axes(hidden, counted)[0], axes)
+
+
+def test_the_probe_reads_a_planted_code_and_nothing_in_noise():
+    generator = torch.Generator().manual_seed(2)
+    problem = torch.arange(8).repeat_interleave(6)  # (48,)
+    hidden = torch.randn(48, 5, 16, generator=generator)
+    code = 4.0 * torch.randn(8, 16, generator=generator)
+    hidden[:, 3:] += code[problem][:, None]  # the problem can be read from step 3 on
+    counted = torch.ones(48, 5, dtype=torch.bool)
+    accuracy = panels.probe_accuracy(hidden, problem, counted)
+    assert accuracy[:3].max() < 0.35  # chance is 0.125; 48 trials
+    assert accuracy[3:].min() > 0.95
+
+
+def test_the_probe_is_tested_on_other_trials_than_it_was_fitted_on():
+    # As many units as trials: a probe could learn noise by heart, and must not be paid for it.
+    hidden = torch.randn(24, 1, 64, generator=torch.Generator().manual_seed(3))
+    accuracy = panels.probe_accuracy(hidden, torch.arange(6).repeat(4), torch.ones(24, 1, dtype=torch.bool))
+    assert accuracy[0] < 0.5
+
+
+def test_the_probe_agrees_with_a_plain_loop():
+    generator = torch.Generator().manual_seed(4)
+    problem = torch.arange(5).repeat(4)
+    hidden = torch.randn(20, 3, 7, generator=generator) + torch.randn(5, 7, generator=generator)[problem][:, None]
+    got = panels.probe_accuracy(hidden, problem, torch.ones(20, 3, dtype=torch.bool), ridge=1e-2)
+    for t in range(3):
+        right = 0
+        for fold in range(4):
+            test = torch.arange(20) // 5 == fold
+            x = torch.cat([hidden[:, t], torch.ones(20, 1)], dim=1)
+            gram = x[~test].T @ x[~test]
+            gram += (1e-2 * gram.diagonal()[:-1].mean() + 1e-4) * torch.eye(8)
+            weights = torch.linalg.solve(gram, x[~test].T @ (torch.eye(5)[problem[~test]] - 0.2))
+            right += int(((x[test] @ weights).argmax(1) == problem[test]).sum())
+        assert got[t] == pytest.approx(right / 20)
+
+
+def test_no_probe_where_a_problem_comes_once():
+    assert panels.probe_accuracy(torch.randn(4, 2, 3), torch.arange(4), torch.ones(4, 2, dtype=torch.bool)) is None
+
+
+def test_best_accuracy_is_the_mean_of_the_largest_belief():
+    belief = torch.tensor([[[0.5, 0.5], [1.0, 0.0]], [[0.5, 0.5], [0.5, 0.5]], [[0.5, 0.5], [0.25, 0.75]]])
+    counted = torch.tensor([[True, True], [True, True], [True, False]])
+    assert panels.best_accuracy(belief, counted).tolist() == [0.5, 0.75]
+    counted = torch.tensor([[True, True], [True, False], [True, False]])
+    assert panels.best_accuracy(belief, counted)[1].isnan()  # one trial of three says too little
+
+
+def test_a_frame_of_a_city(snapshots):
+    task = make_task("map")
+    frame = panels.frame(snapshots[-1], rows(snapshots), task)
+    trials, steps = 24, snapshots[-1].trials.valid.shape[1]
+    assert frame["visits"].shape == (81,)
+    assert frame["hidden"].shape == (trials, steps, 64) and frame["hidden"].dtype == np.int8
+    assert frame["trial_problem"].tolist() == list(range(24))
+    chosen = panels.one_of_each(snapshots[-1].trials.problem, 24)
+    back = frame["hidden"] * frame["hidden_scale"] / 127
+    assert np.abs(back - snapshots[-1].hidden[chosen].numpy()).max() < 0.005
+    assert frame["city"]["map"] == [7, 3] and frame["probe"].shape == (steps,)
+    expected = snapshots[-1].trials.returns(task.trial)[chosen]
+    np.testing.assert_allclose(frame["trial_return"], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_a_snapshot_lacks_is_not_in_its_frame():
+    bare = Snapshot("m", "t", 1, 10, 1.0, {"test_return": 0.5, "broken": float("nan")}, {})
+    frame = panels.frame(bare, [{"env_steps": 10, "test_return": 0.5}])
+    assert frame["metrics"] == {"test_return": 0.5}  # JSON has no NaN
+    assert not {"hidden", "points", "probe", "visits", "action_share", "trial_problem"} & set(frame)
+
+
+def test_a_bandit_shows_actions_instead_of_a_map():
+    task, generator = make_task("bandit"), torch.Generator().manual_seed(0)
+    pull = lambda running: torch.randint(0, 5, running.problem.shape, generator=generator)  # noqa: E731
+    trials = play(task, task.draw(30, generator), generator, pull)
+    hidden = torch.randn(30, 10, 8, generator=generator)
+    frame = panels.frame(Snapshot("m", "bandit", 1, 10, 1.0, {}, {}, trials, hidden), [], task)
+    assert frame["action_share"].shape == (10, 5) and np.allclose(frame["action_share"].sum(1), 1)
+    assert "visits" not in frame and "probe" not in frame and "points" in frame
+    assert len(figure.png(frame, "ko", Bilingual("밴딧", "Bandit"))) > 5_000
+
+
+def test_without_probing_the_probe_of_before_stays(snapshots):
+    task = make_task("map")
+    first = panels.frame(snapshots[0], rows(snapshots[:1]), task)
+    second = panels.frame(snapshots[1], rows(snapshots[:2]), task, before=first, probing=False)
+    assert second["probe"] is first["probe"] and second["env_steps"] != first["env_steps"]
+
+
+# ---- the view, without a browser ---------------------------------------------------------------------
+
+
+class Sent(LiveView):
+    """A live view whose messages stay here, instead of going through a comm."""
+
+    def __init__(self, *args, **kwargs):
+        self.sent = []
+        super().__init__(*args, **kwargs)
+
+    def send(self, content, buffers=None):
+        self.sent.append((content, buffers or []))
+
+    def hear(self, kind, **more):
+        self._hear(self, {"kind": kind, **more}, [])
+
+    def kinds(self):
+        return [content["kind"] for content, _ in self.sent]
+
+    def states(self):
+        return [content["state"] for content, _ in self.sent if content["kind"] == "state"]
+
+
+def test_headless_it_runs_to_the_same_end_twice(snapshots):
+    said = []
+    for _ in range(2):
+        view = live.live(city_stream(5))
+        result = view.wait(20)
+        said.append((repr(result), result.metrics, result._frame["probe"].tobytes(), result._frame["points"].tobytes()))
+    assert said[0] == said[1]
+    assert said[0][0].startswith("rl2 on map · finished · 25000 env steps · test_return")
+
+
+def test_it_can_be_awaited_in_a_cell():
+    async def cell():
+        view = live.live(city_stream(3))
+        return await view
+
+    assert asyncio.run(cell()).state == "finished"
+
+
+def test_the_last_snapshot_is_always_shown():
+    view = Sent(city_stream(9))
+    view.job.start().wait(20)
+    frames = [content["values"]["update"] for content, _ in view.sent if content["kind"] == "frame"]
+    assert frames[-1] == 9 and view.states() == ["running", "finished"]
+    # The state comes after the frame it belongs to.
+    assert view.kinds()[-2:] == ["frame", "state"]
+
+
+def test_a_frame_arrives_as_it_left(snapshots):
+    frame = panels.frame(snapshots[-1], rows(snapshots), make_task("map"))
+    content, buffers = live.packed(frame)
+    assert "axes" not in content["values"]
+    for described, buffer in zip(content["arrays"], buffers, strict=True):
+        array = np.frombuffer(buffer, described["type"]).reshape(described["shape"])
+        np.testing.assert_array_equal(array, frame[described["name"]])
+
+
+def endless():
+    return city_stream(1_000_000, copies=2)
+
+
+def test_frames_wait_for_the_answer_of_the_browser():
+    view = Sent(endless())
+    view.hear("hello")
+    view.job.start()
+    until(lambda: view.job.last is not None)
+    time.sleep(0.8)
+    unanswered = view.kinds().count("frame")
+    assert unanswered <= 3
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end:
+        view.hear("ack")
+        time.sleep(0.01)
+    answered = view.kinds().count("frame") - unanswered
+    assert unanswered < answered <= 11  # at most ten a second, and the one that was due
+    view.stop()
+
+
+def test_buttons():
+    view = Sent(endless())
+    view.hear("hello")
+    view.job.start()
+    until(lambda: view.job.last is not None)
+    view.hear("pause")
+    until(lambda: view.job.state == "paused")
+    shown = view.job.last.update
+    view.hear("step")
+    until(lambda: view.job.last.update == shown + 1)
+    view.hear("speed", value=2)
+    assert view.speed == 2 and view.sent[-1][0]["speed"] == 2
+    view.hear("speed", value=None)
+    view.hear("run")
+    until(lambda: view.job.state == "running")
+    view.hear("stop")
+    until(lambda: view.job.ended)
+    assert view.states()[-1] == "stopped"
+
+
+def test_a_reloaded_page_is_told_everything():
+    view = Sent(city_stream(3))
+    view.job.start().wait(20)
+    view.sent.clear()
+    view.hear("hello")
+    assert view.kinds() == ["frame", "state"]
+    view.hear("ping")
+    assert view.kinds()[-1] == "pong"
+
+
+def test_it_pauses_unseen_and_goes_on_when_seen():
+    view = Sent(endless())
+    now = [0.0]
+    view.audience = jobs.Audience(clock=lambda: now[0])
+    view.hear("hello")
+    view.job.start()
+    until(lambda: view.job.last is not None)
+    for _ in range(46):
+        now[0] += 2
+        view.look_round()
+    until(lambda: view.job.state == "paused")
+    until(lambda: "paused" in view.states())
+    assert view.sent[-1][0]["unseen"] is True
+    view.hear("ping")
+    until(lambda: view.job.state == "running")
+    until(lambda: view.sent[-1][0].get("unseen") is False or "running" in view.states()[-1:])
+
+
+def test_a_pause_that_the_learner_pressed_is_not_undone_by_a_ping():
+    view = Sent(endless())
+    view.hear("hello")
+    view.job.start()
+    view.hear("pause")
+    until(lambda: view.job.state == "paused")
+    view.hear("ping")
+    time.sleep(0.1)
+    assert view.job.state == "paused"
+
+
+def test_slow_motion_is_only_for_eyes():
+    view = Sent(city_stream(1000), speed=0.5)
+    now = [0.0]
+    view.audience = jobs.Audience(clock=lambda: now[0])
+    for _ in range(4):
+        now[0] += 2
+        view.look_round()
+    assert view.speed is None
+
+
+def test_an_error_is_shown_in_both_languages():
+    def breaks():
+        yield from city_stream(1)
+        raise CourseError(Bilingual("틀렸습니다.", "Wrong."))
+
+    view = Sent(breaks())
+    view.job.start()
+    until(lambda: view.job.ended)
+    assert view.sent[-1][0]["complaint"] == {"ko": "틀렸습니다.", "en": "Wrong."}
+    with pytest.raises(CourseError, match="Wrong"):
+        view.wait()
+
+
+def test_a_snapshot_without_trials_keeps_the_last_ones():
+    def stream():
+        first, second = city_stream(2)
+        yield first
+        yield Snapshot("rl2", "map", 2, second.env_steps, 1.0, {"test_return": 0.1}, {})
+
+    view = Sent(stream())
+    result = view.job.start() and view.wait(20)
+    assert result._frame["update"] == 2 and "hidden" in result._frame
+
+
+def test_live_refuses_what_is_no_stream():
+    with pytest.raises(CourseError, match="stream of snapshots"):
+        live.live(3)
+
+
+# ---- the picture -------------------------------------------------------------------------------------
+
+
+def test_the_picture_in_both_languages(snapshots):
+    frame = panels.frame(snapshots[-1], rows(snapshots), make_task("map"))
+    outcome = jobs.Outcome("finished", snapshots[-1], rows(snapshots))
+    result = figure.Result(outcome, frame, Bilingual("지도", "Map"))
+    page = result.html()
+    assert len(page) < 150_000 * 4 / 3
+    assert page.index('<div lang="ko"><img alt="테스트 리턴') < page.index('<div lang="en"><img alt="Test return')
+    assert f"{snapshots[-1].metrics['test_return']:.2f}" in page
+    assert Image.open(io.BytesIO(figure.png(frame, "en", Bilingual("지도", "Map")))).width > 800
+    assert set(result._repr_mimebundle_()) == {"text/plain", "text/html"}
+
+
+def test_hangul_is_never_boxes(snapshots, caplog, recwarn, monkeypatch):
+    frame = panels.frame(snapshots[-1], rows(snapshots), make_task("map"))
+    outcome = jobs.Outcome("finished", snapshots[-1], [])
+    if figure.hangul_font() is not None:
+        figure.png(frame, "ko", Bilingual("지도", "Map"))
+    monkeypatch.setattr(figure, "hangul_font", lambda: None)
+    page = figure.Result(outcome, frame, Bilingual("지도", "Map")).html()
+    assert "NanumGothic" in page  # says how to get Korean labels
+    complaints = [str(warning.message) for warning in recwarn] + [record.message for record in caplog.records]
+    assert not [text for text in complaints if "lyph" in text or "findfont" in text]
