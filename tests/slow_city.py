@@ -1,7 +1,7 @@
 """The rules of the two cities, a second time: plain Python, one city, one step at a time.
 
-Written from the description of the tasks and from nothing in ``course_lib``, so that the tables have something
-to disagree with.
+Written from the description of the tasks and from nothing in ``course_lib``, so that the tables have
+something to disagree with.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ def move(rules, buses, at, action):
 
 
 def step(rules, buses, at, clock, goal, action):
-    """One step of an episode, ``goal`` None while exploring → (where, reward, whether the episode is over)."""
+    """One step of an episode, ``goal`` None while exploring → (where, reward, whether it is over)."""
     to = move(rules, buses, at, action)
     clock += 1
     arrived = to == goal or (rules.any_goal_ends and to in rules.goals)
@@ -127,4 +127,4 @@ class SlowTrial:
 
 def buses_of(city, problem):
     """The routes of a problem, as the task says them: its number is the task's own choice."""
-    return {stop: city.destination(problem, i) for i, stop in enumerate(city.bus_stops[: len(city.plan.stops)])}
+    return {stop: city.destination(problem, bus) for bus, stop in enumerate(city.plan.stops)}

@@ -10,7 +10,8 @@ of the course, so there is one set of rules.
 
 Observation: the features of the sensed symbol, then the instruction one-hot. A trial adds what RL² reads
 beside them: the last action one-hot, the last reward, and whether that step ended an episode; all zero at the
-trial's start. A trial's episodes follow each other inside one gym episode, with the same pauses.
+trial's start. A trial's episodes follow each other inside one gym episode, with the same pauses; what is
+chosen in a pause counts for nothing, and the next observation shows action 0 in its place.
 
 ``terminated`` marks every end, that of the clock too: the horizon belongs to these tasks, nothing is left to
 gain after it, and bootstrapping there would be wrong. So ``truncated`` is always False.
@@ -288,6 +289,7 @@ class Lanes:
 
     def step(self, action: Tensor) -> Tensor:
         """Act once in every lane, (N,) int64 → rewards (N,). A game that is over stays as it is."""
+        action = action * ~self.running.resting  # as in ``play``: a pause carries no message
         reward = self.running.step(action)
         one_hot = F.one_hot(action, len(self.task.actions))
         self.last = torch.cat([one_hot, reward[:, None], self.running.done[:, None]], dim=1)  # (N, A + 2)
