@@ -158,7 +158,7 @@ def test_stakes_are_the_solver_s(name):
 @pytest.mark.parametrize("name", CITIES)
 def test_results_agree_with_the_exact_information(name):
     game, seen = explore_city(name), set()
-    for played in random_rounds(game.task, 60, seed=3):
+    for played in random_rounds(game.task, 100, seed=3):
         game.played = played
         if game.phase != "over":
             continue
@@ -192,7 +192,7 @@ console.log(JSON.stringify(sent.rounds.map((played) => {{
 @pytest.mark.parametrize("name", CITIES)
 def test_javascript_replays_like_the_tables(name, tmp_path):
     game = explore_city(name)
-    rounds = list(random_rounds(game.task, 120, seed=5))
+    rounds = list(random_rounds(game.task, 60, seed=5))
     sent = {key: list(getattr(game, key)) for key in ("next_state", "sense", "reward", "ends")}
     module = tmp_path / "city.mjs"
     module.write_text((STATIC / "city.js").read_text(encoding="utf-8"), encoding="utf-8")
@@ -221,11 +221,106 @@ def test_javascript_replays_like_the_tables(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", CITIES)
-def test_the_figure_has_no_boxes(name, recwarn):
+def test_the_figure_has_no_boxes(name, recwarn, caplog):
     game = explore_city(name)
     game.step("up", "ride")
     task = game.task
     figure = city_figure(task, problem=0, trail=[task.tables.start, task.state((4, 5)) if name == "map" else 17], belief=game.belief)
     figure.canvas.draw()
     assert not [w for w in recwarn if "missing from font" in str(w.message)]
+    assert caplog.text == "", "a font that is not found is only logged"
     assert len(figure.axes) == 2
+
+
+# ---- the page itself, with a stand-in for the notebook -----------------------------------------------
+
+PAGE = """
+<!doctype html><html><body><p id="outside" tabindex="0">outside</p><div id="here"></div><script type="module">
+const sent = SENT;
+const values = { ...sent };
+for (const name of ["next_state", "sense", "reward", "ends"])
+  values[name] = new DataView(Uint8Array.from(sent[name]).buffer);
+const listeners = [];
+const model = {
+  get: (name) => values[name],
+  set: (name, value) => { values[name] = value; listeners.forEach((listen) => listen()); },
+  save_changes: () => {}, on: (_, listen) => listeners.push(listen), off: () => {},
+};
+window.values = values;
+window.leaked = [];
+document.addEventListener("keydown", (event) => window.leaked.push(event.key));
+const source = URL.createObjectURL(new Blob([CODE], { type: "text/javascript" }));
+(await import(source)).default.render({ model, el: document.getElementById("here") });
+window.ready = true;
+</script></body></html>
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium here")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+def opened(browser, game, **options):
+    """The game in a page of its own; errors of the page are collected in ``page.errors``."""
+    sent = {key: list(getattr(game, key)) for key in ("next_state", "sense", "reward", "ends")}
+    sent |= {key: getattr(game, key) for key in ("city", "played", "rounds", "show_belief")}
+    code = json.dumps((STATIC / "city.js").read_text(encoding="utf-8")).replace("</", "<\\/")
+    page = browser.new_page(**options)
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.set_content(PAGE.replace("SENT", json.dumps(sent)).replace("CODE", code))
+    page.add_style_tag(content=(STATIC / "city.css").read_text(encoding="utf-8"))
+    page.wait_for_function("window.ready")
+    return page
+
+
+def test_a_round_with_keys(browser, game):
+    game.new_city(problem=7, goal=3)
+    page = opened(browser, game)
+    page.locator(".cx").focus()
+    for key in ["ArrowRight"] * 3 + ["ArrowDown", "e"]:
+        page.keyboard.press(key)
+    assert page.locator(".cx").get_attribute("data-phase") == "between"
+    assert page.locator(".cx-squares i:not(.cx-out)").count() == 1
+    page.keyboard.press("Enter")
+    game.end()  # the same round in Python, to find the way
+    stop = next(i for i in range(4) if game.task.destination(7, i) == (8, 7))
+    way = {(1, 0): "ArrowRight", (-1, 0): "ArrowLeft", (0, 1): "ArrowUp", (0, -1): "ArrowDown"}
+    for key in [way[tuple(a - 4 for a in game.task.plan.stops[stop])], " ", "ArrowUp"]:
+        page.keyboard.press(key)
+    assert page.evaluate("values.rounds") == [
+        {"problem": 7, "goal": 3, "again": False, "explored": 4, "known": 4, "nats": 3.1781, "best": 0.8, "return": 0.8}
+    ]
+    assert page.evaluate("leaked") == [], "keys pressed in the game are not the notebook's"
+    assert page.evaluate("document.activeElement.className").startswith("cx")
+    assert page.locator(".cx-verdict [lang=ko]").is_visible() and page.locator(".cx-verdict [lang=en]").is_visible()
+    page.evaluate("document.documentElement.dataset.courseLang = 'ko'")
+    assert page.locator(".cx-verdict [lang=ko]").is_visible() and not page.locator(".cx-verdict [lang=en]").is_visible()
+    page.keyboard.press("n")
+    assert page.locator(".cx").get_attribute("data-phase") == "exploration"
+    assert page.errors == []
+
+
+def test_a_round_with_clicks_and_buttons_on_a_narrow_page(browser, game):
+    page = opened(browser, game, viewport={"width": 400, "height": 800})
+    page.locator(".cx-tile").nth(4 + 5 * 9).click()  # bus A, above the start
+    page.get_by_role("button", name="Ride").click()
+    page.get_by_role("button", name="Hide").click()
+    assert not page.locator(".cx-matrix").is_visible()
+    page.get_by_role("button", name="End exploration").click()
+    page.get_by_role("button", name="Execute").click()
+    for turn in range(20):  # one step a tap, towards one corner and the opposite one, until time is up
+        page.locator(".cx-tile").nth(80 * (turn % 2)).click()
+    assert page.locator(".cx").get_attribute("data-phase") == "over"
+    page.get_by_role("button", name="Same city again").click()
+    assert page.evaluate("values.played.again") is True
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert page.errors == []

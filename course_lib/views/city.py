@@ -456,10 +456,10 @@ def draw_city(axes, task: City, problem: int | None, trail: list[int] | None, go
         axes.plot(*cells[-1], "o", ms=12, mfc=EXPLORE, mec="white", mew=2, zorder=6)
     for stop, (x, y) in enumerate(task.plan.stops):
         axes.add_patch(FancyBboxPatch((x - 0.24, y - 0.2), 0.48, 0.4, "round,pad=0.07", fc=BUS, ec="none", zorder=4))
-        axes.text(x, y, "ABCDEFGH"[stop], color="white", weight="bold", size=9, ha="center", va="center", zorder=5)
+        axes.text(x, y, "ABCDEFGH"[stop], color="white", size=9, ha="center", va="center", zorder=5)
     for number, (x, y) in enumerate(task.plan.destinations, start=1):
         axes.plot(x, y, "o", ms=15, mfc="white", mec=BUS, mew=2, zorder=4)
-        axes.text(x, y, str(number), color=INK, weight="bold", size=9, ha="center", va="center", zorder=5)
+        axes.text(x, y, str(number), color=INK, size=9, ha="center", va="center", zorder=5)
     if task.map_cell is not None:
         x, y = task.map_cell
         fold = [(-0.34, 0.2), (-0.12, 0.3), (0.12, 0.2), (0.34, 0.3), (0.34, -0.2), (0.12, -0.3), (-0.12, -0.2)]
@@ -502,8 +502,8 @@ def draw_belief(axes, task: City, belief: Tensor) -> None:
             axes.text(destination, stop, f"{p:.2g}", color=ink, size=10, ha="center", va="center")
     buses, destinations = chance.shape
     axes.set(xlim=(-0.6, destinations - 0.4), ylim=(buses - 0.4, -0.6), aspect="equal")
-    axes.set_xticks(range(destinations), [str(i + 1) for i in range(destinations)], weight="bold", color=INK)
-    axes.set_yticks(range(buses), list("ABCDEFGH"[:buses]), weight="bold", color=INK)
+    axes.set_xticks(range(destinations), [str(i + 1) for i in range(destinations)], color=INK)
+    axes.set_yticks(range(buses), list("ABCDEFGH"[:buses]), color=INK)
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     for side in axes.spines.values():
         side.set_color(LINE)

@@ -154,10 +154,15 @@ const WORDS = {
   atend: (to) => [`정류장 ${to}입니다. 버스를 타면 돌아갑니다.`, `Stop ${to}. The bus takes you back.`],
   arrived: ["도착했습니다!", "You arrived!"],
   late: ["시간이 다 되었습니다.", "Time is up."],
-  keys: [
-    "화살표 = 걷기 · 스페이스 = 타기 · W = 기다리기 · E = 탐험 끝내기",
-    "arrows = walk · space = ride · W = wait · E = end exploration",
-  ],
+  keys: {
+    exploration: [
+      "화살표 = 걷기 · 스페이스 = 타기 · W = 기다리기 · E = 탐험 끝내기",
+      "arrows = walk · space = ride · W = wait · E = end exploration",
+    ],
+    between: ["Enter = 실행 시작", "Enter = execute"],
+    execution: ["화살표 = 걷기 · 스페이스 = 타기 · W = 기다리기", "arrows = walk · space = ride · W = wait"],
+    over: ["N = 새 도시", "N = new city"],
+  },
   unfocused: ["지도를 한 번 누르면 화살표 키로 걸을 수 있습니다.", "Click the map once, then walk with the arrow keys."],
   ride: ["타기", "Ride"],
   wait: ["기다리기", "Wait"],
@@ -172,6 +177,7 @@ const WORDS = {
   ],
   left: (n, of) => [`가능한 도시 ${n} / ${of}`, `${n} of ${of} cities possible`],
   information: (now, of) => [`정보 ${now} / ${of} nats`, `information ${now} of ${of} nats`],
+  truth: ["테두리 = 이 도시의 실제 노선", "outlined = where the buses really go in this city"],
   matrix: ["버스(행)가 정류장(열)으로 갈 확률", "Chance that a bus (row) goes to a stop (column)"],
   score: ["이번 라운드", "This round"],
   you: ["당신의 리턴", "Your return"],
@@ -205,15 +211,16 @@ export function verdict(city, row, gambled) {
       : [`탐험에서 알아낸 것: 버스 ${buses}대 중 ${row.known}대.`, `Exploring found out: ${row.known} of ${buses} buses.`];
   let said;
   const [a, b] = [signed(explorationLost), signed(Math.abs(executionLost))];
-  if (gambled && executionLost <= -enough)
+  const needed = gambled && explorationLost >= enough; // who knew the way had no need to gamble
+  if (needed && executionLost <= -enough)
     said = [
-      `모르는 채로 건 것이 맞아, 기대할 수 있던 값보다 ${b} 더 얻었습니다. 운입니다.`,
+      `모르는 길에 건 것이 맞아, 기대할 수 있던 값보다 ${b} 더 얻었습니다. 이것은 운입니다.`,
       `You gambled and it came off: ${b} more than could be expected. That was luck.`,
     ];
-  else if (gambled && executionLost >= enough)
+  else if (needed && executionLost >= enough)
     said = [
-      `확실하지 않은 길에 걸었고, 기대할 수 있던 값보다 ${b} 덜 얻었습니다. 탐험이 더 알아냈다면 걸지 않아도 됐습니다.`,
-      `You had to gamble and got ${b} less than could be expected. Had exploring found out more, there had been no need to.`,
+      `모르는 길에 걸었고, 기대할 수 있던 값보다 ${b} 덜 얻었습니다. 더 탐험했다면 걸지 않아도 됐습니다.`,
+      `You gambled and got ${b} less than could be expected. With more exploring there would have been no need to gamble.`,
     ];
   else if (explorationLost >= enough && executionLost >= enough)
     said = [`탐험에서 ${a}, 실행에서 ${b}을(를) 잃었습니다.`, `Exploring lost ${a}, executing lost ${b}.`];
@@ -305,7 +312,7 @@ const ICONS = {
 class CityMap {
   constructor(city, onTap) {
     this.city = city;
-    this.crowded = new Set([...city.stops, ...city.destinations, ...(city.map ? [city.map] : [])].map(([x, y]) => x + y * city.width));
+    this.crowded = new Set([...city.stops, ...city.destinations, ...city.goals, ...(city.map ? [city.map] : [])].map(([x, y]) => x + y * city.width));
     const [width, height] = [city.width * CELL, city.height * CELL];
     this.svg = draw("svg", { viewBox: `-3 -3 ${width + 6} ${height + 6}`, class: "cx-city", role: "img" });
     this.svg.append(draw("rect", { class: "cx-ground", x: -3, y: -3, width: width + 6, height: height + 6, rx: 9 }));
@@ -328,7 +335,7 @@ class CityMap {
     const board = city.map ? [this.place(ICONS.map(), this.state(city.map))] : [];
     this.flags = city.goals.map((cell) => {
       const shared = city.destinations.some((other) => other[0] === cell[0] && other[1] === cell[1]);
-      return this.place(ICONS.flag(), this.state(cell), shared ? "translate(9px,-7px) scale(.7)" : "");
+      return this.place(ICONS.flag(), this.state(cell), shared ? "translate(13px,-8px) scale(.58)" : "");
     });
     this.agent = ICONS.agent();
     this.mover = draw("g", { class: "cx-mover" }, this.agent);
@@ -455,14 +462,17 @@ class Belief {
       make("div", { class: "cx-squares", "aria-hidden": "true" }, ...this.squares),
       make("div", { class: "cx-count" }, this.information),
       make("div", { class: "cx-gauge", "aria-hidden": "true" }, this.gauge),
-      table);
+      table,
+      (this.truth = make("div", { class: "cx-soft cx-truth" }, ...say(WORDS.truth))));
     this.hidden = make("p", { class: "cx-predict" }, ...say(WORDS.predict));
     this.element = make("section", { class: "cx-belief" },
       make("div", { class: "cx-row" }, make("h4", {}, ...say(WORDS.belief)), this.toggle), this.shown, this.hidden);
   }
 
-  show(possible, visible) {
+  /** @param route where the buses really go, once the round is over; until then null. */
+  show(possible, visible, route) {
     const { city } = this;
+    this.truth.hidden = route === null;
     const n = count(possible);
     this.shown.hidden = !visible;
     this.hidden.hidden = visible;
@@ -479,6 +489,7 @@ class Belief {
         cell.textContent = fraction(part, n);
         cell.style.setProperty("--p", part / n);
         cell.className = part === 0 ? "cx-never" : part === n ? "cx-sure" : "";
+        cell.classList.toggle("cx-real", route !== null && route[stop] === to);
       })
     );
   }
@@ -546,6 +557,8 @@ function render({ model, el }) {
 
   function save(changes) {
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    const manager = model.widget_manager;
+    if (manager && "kernel" in manager && (!manager.kernel || manager.kernel.isDisposed)) return; // nobody to tell
     try {
       model.save_changes();
     } catch (error) {
@@ -623,16 +636,16 @@ function render({ model, el }) {
   };
   const score = make("section", { class: "cx-score" });
   const rounds = make("section", { class: "cx-rounds" });
-  const hints = make("div", { class: "cx-hint" },
-    make("div", { class: "cx-focused" }, ...say(WORDS.keys)), make("div", { class: "cx-unfocused" }, ...say(WORDS.unfocused)));
+  const keys = make("div", { class: "cx-focused" });
+  const hints = make("div", { class: "cx-hint" }, keys, make("div", { class: "cx-unfocused" }, ...say(WORDS.unfocused)));
   root.append(
-    make("header", {},
-      make("div", { class: "cx-row" }, chip, make("span", { class: "cx-pips", "aria-hidden": "true" }, ...pips), left, worth),
-      message),
+    make("header", { class: "cx-row" }, chip, make("span", { class: "cx-pips", "aria-hidden": "true" }, ...pips), left, worth),
     make("div", { class: "cx-main" },
-      make("div", { class: "cx-left" }, make("div", { class: "cx-frame" }, map.svg),
-        make("div", { class: "cx-buttons" }, ...Object.values(buttons)), hints),
-      make("div", { class: "cx-side" }, score, belief.element, rounds)));
+      make("div", { class: "cx-frame", style: `max-width:${66 * city.width}px` }, map.svg),
+      make("div", { class: "cx-side" },
+        make("div", {}, make("div", { class: "cx-buttons" }, ...Object.values(buttons)), hints),
+        message, score, belief.element),
+      rounds));
   el.append(root);
 
   const stopAt = (state) => {
@@ -671,7 +684,6 @@ function render({ model, el }) {
     round = replay(tables, played);
     root.dataset.phase = round.phase;
     const { phase } = round;
-    const paying = phase === "execution" || phase === "over";
 
     chip.replaceChildren(...say(phase === "exploration" ? WORDS.exploration : WORDS.execution));
     const clock = phase === "between" ? 0 : round.clock;
@@ -680,6 +692,7 @@ function render({ model, el }) {
     pips.forEach((pip, i) => pip.classList.toggle("cx-used", i < clock));
     message.replaceChildren(...LANGUAGES.map((lang, i) => make("div", { lang }, news(played).map((words) => words[i]).join(" "))));
 
+    keys.replaceChildren(...say(WORDS.keys[phase]));
     const playing = phase === "exploration" || phase === "execution";
     buttons.ride.hidden = buttons.wait.hidden = !playing;
     buttons.ride.classList.toggle("cx-dim", !stopAt(round.state));
@@ -696,10 +709,10 @@ function render({ model, el }) {
     map.show(round, played, visible ? sure : []);
     const cell = [round.state % city.width, Math.floor(round.state / city.width)];
     map.svg.setAttribute("aria-label", both([`도시 지도, 현재 위치 (${cell})`, `city map, you are at (${cell})`]));
-    belief.show(round.possible, visible);
+    belief.show(round.possible, visible, phase === "over" ? city.routes[played.problem] : null);
 
     score.hidden = phase !== "over";
-    if (paying && phase === "over") {
+    if (phase === "over") {
       const gambled = count(round.knew) > count(round.possible);
       score.replaceChildren(...scoreboard(city, result(tables, played, round), gambled));
     }
