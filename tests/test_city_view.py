@@ -1,4 +1,4 @@
-"""The city that a learner explores: its rules are the task's, its belief is the exact one, in both languages of code."""
+"""The city that a learner explores: the task's rules and the exact belief, in Python and in the browser."""
 
 import json
 import shutil
@@ -30,7 +30,9 @@ def random_rounds(task, count, seed):
 
     weights = torch.tensor([3.0, 3, 3, 3, 1, 6, 0.2])  # rides often, ends seldom
     for _ in range(count):
-        lists = torch.multinomial(weights, 2 * task.trial.horizon, replacement=True, generator=generator).view(2, -1)
+        lists = torch.multinomial(
+            weights, 2 * task.trial.horizon, replacement=True, generator=generator
+        ).view(2, -1)
         exploration, execution = lists.tolist()
         played = dict(problem=draw(task.problem_count), goal=draw(len(task.goals)), again=False, turn=0)
         played["exploration"], played["execution"] = exploration[: draw(task.trial.horizon + 1)], None
@@ -62,14 +64,27 @@ def test_a_whole_round_of_the_optimum(game):
     assert game.phase == "between"
     # The flag stands one step beyond the stop nearest to it; take the bus that goes there.
     flag = task.goals[3]
-    stop = next(i for i in range(4) if abs(task.destination(7, i)[1] - flag[1]) == 1 and task.destination(7, i)[0] == flag[0])
+    stop = next(
+        i
+        for i in range(4)
+        if abs(task.destination(7, i)[1] - flag[1]) == 1 and task.destination(7, i)[0] == flag[0]
+    )
     dx, dy = (a - b for a, b in zip(task.plan.stops[stop], task.plan.start, strict=True))
     game.step({(1, 0): "right", (-1, 0): "left", (0, 1): "up", (0, -1): "down"}[dx, dy])
     game.ride()
     game.step("up")
     assert game.phase == "over"
     assert game.rounds == [
-        {"problem": 7, "goal": 3, "again": False, "explored": 4, "known": 4, "nats": 3.1781, "best": 0.8, "return": 0.8}
+        {
+            "problem": 7,
+            "goal": 3,
+            "again": False,
+            "explored": 4,
+            "known": 4,
+            "nats": 3.1781,
+            "best": 0.8,
+            "return": 0.8,
+        }
     ]
     assert repr(game) == "CityExplorer(map: over, step 3 of 20, 1 of 24 cities possible)"
 
@@ -174,7 +189,7 @@ def test_results_agree_with_the_exact_information(name):
 NODE = shutil.which("node")
 PROGRAM = """
 import {{ readFileSync }} from "node:fs";
-import {{ readTables, replay, result, counts, nats, verdict }} from "{module}";
+import {{ readTables, replay, result, counts, nats }} from "{module}";
 const sent = JSON.parse(readFileSync(0, "utf8"));
 const get = (name) => (name === "city" ? sent.city : new DataView(Uint8Array.from(sent[name]).buffer));
 const tables = readTables(get);
@@ -183,7 +198,7 @@ console.log(JSON.stringify(sent.rounds.map((played) => {{
   const over = now.phase === "over";
   const row = over ? result(tables, played, now) : null;
   return {{ phase: now.phase, clock: now.clock, state: now.state, possible: now.possible,
-    counts: counts(sent.city, now.possible), nats: nats(now.possible), row, verdict: over ? verdict(sent.city, row, false) : null }};
+    counts: counts(sent.city, now.possible), nats: nats(now.possible), row }};
 }})));
 """
 
@@ -199,7 +214,10 @@ def test_javascript_replays_like_the_tables(name, tmp_path):
     program = tmp_path / "check.mjs"
     program.write_text(PROGRAM.format(module=module.as_uri()), encoding="utf-8")
     done = subprocess.run(
-        [NODE, str(program)], input=json.dumps(sent | dict(city=game.city, rounds=rounds)), capture_output=True, text=True
+        [NODE, str(program)],
+        input=json.dumps(sent | dict(city=game.city, rounds=rounds)),
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     phases = set()
@@ -207,7 +225,11 @@ def test_javascript_replays_like_the_tables(name, tmp_path):
         game.played = played
         now, belief = game.round, game.belief
         phases.add(now.phase)
-        assert (in_browser["phase"], in_browser["clock"], in_browser["state"]) == (now.phase, now.clock, now.state)
+        assert (in_browser["phase"], in_browser["clock"], in_browser["state"]) == (
+            now.phase,
+            now.clock,
+            now.state,
+        )
         assert in_browser["possible"] == (belief > 0).tolist()
         assert in_browser["nats"] == pytest.approx(game.information)
         chances = torch.tensor(in_browser["counts"]) / int((belief > 0).sum())
@@ -225,7 +247,12 @@ def test_the_figure_has_no_boxes(name, recwarn, caplog):
     game = explore_city(name)
     game.step("up", "ride")
     task = game.task
-    figure = city_figure(task, problem=0, trail=[task.tables.start, task.state((4, 5)) if name == "map" else 17], belief=game.belief)
+    figure = city_figure(
+        task,
+        problem=0,
+        trail=[task.tables.start, task.state((4, 5)) if name == "map" else 17],
+        belief=game.belief,
+    )
     figure.canvas.draw()
     assert not [w for w in recwarn if "missing from font" in str(w.message)]
     assert caplog.text == "", "a font that is not found is only logged"
@@ -297,13 +324,28 @@ def test_a_round_with_keys(browser, game):
     for key in [way[tuple(a - 4 for a in game.task.plan.stops[stop])], " ", "ArrowUp"]:
         page.keyboard.press(key)
     assert page.evaluate("values.rounds") == [
-        {"problem": 7, "goal": 3, "again": False, "explored": 4, "known": 4, "nats": 3.1781, "best": 0.8, "return": 0.8}
+        {
+            "problem": 7,
+            "goal": 3,
+            "again": False,
+            "explored": 4,
+            "known": 4,
+            "nats": 3.1781,
+            "best": 0.8,
+            "return": 0.8,
+        }
     ]
     assert page.evaluate("leaked") == [], "keys pressed in the game are not the notebook's"
     assert page.evaluate("document.activeElement.className").startswith("cx")
-    assert page.locator(".cx-verdict [lang=ko]").is_visible() and page.locator(".cx-verdict [lang=en]").is_visible()
+    assert (
+        page.locator(".cx-verdict [lang=ko]").is_visible()
+        and page.locator(".cx-verdict [lang=en]").is_visible()
+    )
     page.evaluate("document.documentElement.dataset.courseLang = 'ko'")
-    assert page.locator(".cx-verdict [lang=ko]").is_visible() and not page.locator(".cx-verdict [lang=en]").is_visible()
+    assert (
+        page.locator(".cx-verdict [lang=ko]").is_visible()
+        and not page.locator(".cx-verdict [lang=en]").is_visible()
+    )
     page.keyboard.press("n")
     assert page.locator(".cx").get_attribute("data-phase") == "exploration"
     assert page.errors == []

@@ -76,7 +76,9 @@ def stakes(task_name: str) -> Stakes:
     task = make_task(task_name)
     start, knowledge = task.tables.start, Knowledge(task)
     with one_thread():
-        by_knowledge = {problems: value[1:, 0, start] for problems, value in knowledge.episode_values().items()}
+        by_knowledge = {
+            problems: value[1:, 0, start] for problems, value in knowledge.episode_values().items()
+        }
         worth = {problems: float(value.mean()) for problems, value in by_knowledge.items()}
         exploring = knowledge.episode_values(final=worth)[knowledge.all_problems]
         return Stakes(
@@ -89,7 +91,7 @@ def stakes(task_name: str) -> Stakes:
 
 @contextmanager
 def one_thread():
-    """Small operations on a busy machine: torch's threads then mostly wait for each other (10 to 20 times slower)."""
+    """Small operations on a busy machine: with more threads, 10 times slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -170,7 +172,7 @@ class CityExplorer(anywidget.AnyWidget):
     """What ``explore_city`` returns.
 
     ``step("right")``, ``ride()``, ``wait()``, ``end()`` act; ``new_city()`` and ``same_city()`` begin again.
-    ``phase``, ``cell``, ``belief``, ``marginals``, ``information``, ``trials`` tell where the round stands, and
+    ``phase``, ``cell``, ``belief``, ``marginals``, ``information`` and ``trials`` tell where the round stands;
     ``rounds`` lists the finished ones, however they were played.
     """
 
@@ -229,7 +231,9 @@ class CityExplorer(anywidget.AnyWidget):
             knowledge={str(sum(1 << m for m in problems)): rounded(v) for problems, v in known.items()},
         )
 
-    def _fresh(self, turn: int, problem: int | None = None, goal: int | None = None, again: bool = False) -> dict:
+    def _fresh(
+        self, turn: int, problem: int | None = None, goal: int | None = None, again: bool = False
+    ) -> dict:
         drawn = self._draws[turn % DRAWN_AHEAD]
         return dict(
             turn=turn,
@@ -294,7 +298,9 @@ class CityExplorer(anywidget.AnyWidget):
 
     def same_city(self) -> None:
         """Begin again in the same city, with the same goal. Such a round is marked ``again``."""
-        self.played = self._fresh(self.played["turn"], self.played["problem"], self.played["goal"], again=True)
+        self.played = self._fresh(
+            self.played["turn"], self.played["problem"], self.played["goal"], again=True
+        )
 
     def _act(self, action: int) -> None:
         phase, played = self.phase, dict(self.played)
@@ -322,7 +328,7 @@ class CityExplorer(anywidget.AnyWidget):
 
     @property
     def phase(self) -> str:
-        """"exploration", "between", "execution" or "over"."""
+        """ "exploration", "between", "execution" or "over"."""
         return self.round.phase
 
     @property
@@ -408,7 +414,9 @@ def city_figure(
         A figure that no global state of pyplot holds on to. Without a Korean font it is labelled in English.
     """
     panels = 1 if belief is None else 2
-    figure = Figure(figsize=(4.2 if panels == 1 else 7.6, 4.2), dpi=110, layout="constrained", facecolor="white")
+    figure = Figure(
+        figsize=(4.2 if panels == 1 else 7.6, 4.2), dpi=110, layout="constrained", facecolor="white"
+    )
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(1, panels, width_ratios=[1.25, 1][:panels])
     draw_city(figure.add_subplot(grid[0, 0]), task, problem, trail, goal)
@@ -442,9 +450,12 @@ def draw_city(axes, task: City, problem: int | None, trail: list[int] | None, go
 
     if problem is not None:
         for stop, cell in enumerate(task.plan.stops):
-            bus_line(cell, task.destination(task.check_problem(problem), stop), color=BUS, lw=1.6, ls=":", zorder=2)
+            bus_line(
+                cell, task.destination(task.check_problem(problem), stop), color=BUS, lw=1.6, ls=":", zorder=2
+            )
     cells = [task.cell(state) for state in trail or []]
-    for before, after in zip(cells, cells[1:], strict=False):
+    # There and back is one line; drawn twice it would be darker.
+    for before, after in sorted({tuple(sorted(pair)) for pair in zip(cells, cells[1:], strict=False)}):
         style = dict(color=EXPLORE, lw=3, alpha=0.55, solid_capstyle="round", zorder=2)
         if abs(before[0] - after[0]) + abs(before[1] - after[1]) > 1:
             bus_line(before, after, **style)
@@ -455,14 +466,24 @@ def draw_city(axes, task: City, problem: int | None, trail: list[int] | None, go
     if cells:
         axes.plot(*cells[-1], "o", ms=12, mfc=EXPLORE, mec="white", mew=2, zorder=6)
     for stop, (x, y) in enumerate(task.plan.stops):
-        axes.add_patch(FancyBboxPatch((x - 0.24, y - 0.2), 0.48, 0.4, "round,pad=0.07", fc=BUS, ec="none", zorder=4))
+        axes.add_patch(
+            FancyBboxPatch((x - 0.24, y - 0.2), 0.48, 0.4, "round,pad=0.07", fc=BUS, ec="none", zorder=4)
+        )
         axes.text(x, y, "ABCDEFGH"[stop], color="white", size=9, ha="center", va="center", zorder=5)
     for number, (x, y) in enumerate(task.plan.destinations, start=1):
         axes.plot(x, y, "o", ms=15, mfc="white", mec=BUS, mew=2, zorder=4)
         axes.text(x, y, str(number), color=INK, size=9, ha="center", va="center", zorder=5)
     if task.map_cell is not None:
         x, y = task.map_cell
-        fold = [(-0.34, 0.2), (-0.12, 0.3), (0.12, 0.2), (0.34, 0.3), (0.34, -0.2), (0.12, -0.3), (-0.12, -0.2)]
+        fold = [
+            (-0.34, 0.2),
+            (-0.12, 0.3),
+            (0.12, 0.2),
+            (0.34, 0.3),
+            (0.34, -0.2),
+            (0.12, -0.3),
+            (-0.12, -0.2),
+        ]
         sheet = [(x + dx, y + dy) for dx, dy in [*fold, (-0.34, -0.3)]]
         axes.add_patch(Polygon(sheet, fc="white", ec=MAP, lw=1.8, joinstyle="round", zorder=4))
         for side in (-0.12, 0.12):
@@ -476,9 +497,17 @@ def draw_city(axes, task: City, problem: int | None, trail: list[int] | None, go
         cloth = np.array([[-0.2, 0.34], [0.3, 0.19], [-0.2, 0.03]]) * size + (x + dx, y + dy)
         face = EXECUTE if goal is not None else "none"
         axes.plot(*pole.T, color=INK, lw=1.6, solid_capstyle="round", zorder=5)
-        axes.add_patch(Polygon(cloth, fc=face, ec=EXECUTE, lw=1.2, ls="-" if goal is not None else "--", zorder=5))
+        axes.add_patch(
+            Polygon(cloth, fc=face, ec=EXECUTE, lw=1.2, ls="-" if goal is not None else "--", zorder=5)
+        )
 
-    axes.set(xlim=(-0.55, task.width - 0.45), ylim=(-0.55, task.height - 0.45), aspect="equal", xticks=[], yticks=[])
+    axes.set(
+        xlim=(-0.55, task.width - 0.45),
+        ylim=(-0.55, task.height - 0.45),
+        aspect="equal",
+        xticks=[],
+        yticks=[],
+    )
     for side in axes.spines.values():
         side.set_visible(False)
     axes.set_title(in_figure(task.title), size=10, loc="left", color=INK)
@@ -491,11 +520,19 @@ def draw_belief(axes, task: City, belief: Tensor) -> None:
     for stop, row in enumerate(chance):
         for destination, p in enumerate(row):
             axes.add_patch(
-                FancyBboxPatch((destination - 0.4, stop - 0.4), 0.8, 0.8, "round,pad=0.05", fc=ROAD, ec="none")
+                FancyBboxPatch(
+                    (destination - 0.4, stop - 0.4), 0.8, 0.8, "round,pad=0.05", fc=ROAD, ec="none"
+                )
             )
             axes.add_patch(
                 FancyBboxPatch(
-                    (destination - 0.4, stop - 0.4), 0.8, 0.8, "round,pad=0.05", fc=EXPLORE, ec="none", alpha=float(p)
+                    (destination - 0.4, stop - 0.4),
+                    0.8,
+                    0.8,
+                    "round,pad=0.05",
+                    fc=EXPLORE,
+                    ec="none",
+                    alpha=float(p),
                 )
             )
             ink = "white" if p > 0.6 else INK if p > 0 else SOFT
