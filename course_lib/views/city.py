@@ -172,7 +172,7 @@ class CityExplorer(anywidget.AnyWidget):
     """What ``explore_city`` returns.
 
     ``step("right")``, ``ride()``, ``wait()``, ``end()`` act; ``new_city()`` and ``same_city()`` begin again.
-    ``phase``, ``cell``, ``belief``, ``marginals``, ``information`` and ``trials`` tell where the round stands;
+    ``phase``, ``cell``, ``belief``, ``marginals``, ``information`` and ``trials`` say where the round stands;
     ``rounds`` lists the finished ones, however they were played.
     """
 
