@@ -137,6 +137,7 @@ def _train(options: argparse.Namespace) -> int:
     for path in (options.json, options.record, options.save):
         _require_writable(path)
     resume = training.load_whole(options.resume) if options.resume else None
+    training.use_one_thread()
     snapshots = training.stream(options.method, options.task, options.seed, resume=resume, **overrides)
     if options.record:
         snapshots = training.record(snapshots, options.record)

@@ -92,6 +92,15 @@ def stream(
     return METHODS[method].train(make_task(task), settings, generator, resume, **(functions or {}))
 
 
+def use_one_thread() -> None:
+    """Let torch compute in one thread; a lesson and ``course train`` call this once, at their start.
+
+    Our tensors are small: a second thread gains little on an idle machine, loses tenfold on a busy one, keeps
+    the notebook from the other core, and changes the order of sums, so the same seed would give other numbers.
+    """
+    torch.set_num_threads(1)
+
+
 # -- recordings -------------------------------------------------------------------------------------------------
 
 

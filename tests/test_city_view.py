@@ -10,7 +10,7 @@ import torch
 from course_lib.bilingual import CourseError
 from course_lib.exact import Knowledge, exploration_information, optimal_values
 from course_lib.tasks import make_task
-from course_lib.views.city import STATIC, city_figure, explore_city, marginals, one_thread, replay, stakes
+from course_lib.views.city import STATIC, city_figure, explore_city, marginals, replay, stakes
 
 CITIES = ("map", "homework-map")
 TO_THE_MAP = {"map": ("right", "right", "right", "down"), "homework-map": ("right", "right")}
@@ -162,8 +162,7 @@ def test_mistakes_are_said_in_both_languages(game, mistake):
 def test_stakes_are_the_solver_s(name):
     task, worth = make_task(name), stakes(name)
     knowledge = Knowledge(task)
-    with one_thread():
-        assert worth.optimum == pytest.approx(knowledge.with_exploration)
+    assert worth.optimum == pytest.approx(knowledge.with_exploration)
     assert worth.walking == pytest.approx(knowledge.no_exploration)
     means = {problems: float(value.mean()) for problems, value in worth.by_knowledge.items()}
     assert means == pytest.approx(knowledge.execution_worth)

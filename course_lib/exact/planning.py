@@ -138,14 +138,15 @@ class Knowledge:
         return {problems: values[n].permute(2, 0, 1) for problems, n in number.items()}
 
     @cached_property
-    def _execution(self) -> dict[tuple[int, ...], Tensor]:
+    def execution_values(self) -> dict[tuple[int, ...], Tensor]:
+        """Execution solved for every set of possible problems: (I, horizon + 1, S) each."""
         return self.episode_values()
 
     @cached_property
     def execution_worth(self) -> dict[tuple[int, ...], float]:
         """The best expected return of an execution episode that begins with each set, goals uniform."""
         start = self.task.tables.start
-        return {problems: float(value[1:, 0, start].mean()) for problems, value in self._execution.items()}
+        return {problems: float(value[1:, 0, start].mean()) for problems, value in self.execution_values.items()}
 
     @property
     def no_exploration(self) -> float:

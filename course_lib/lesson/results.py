@@ -32,7 +32,6 @@ COUPLING_ROWS = {
     TOGETHER: Bilingual("함께 (RL²)", "together (RL²)"),
     EXECUTOR: Bilingual("완벽한 실행자", "perfect executor"),
     EXPLORER: Bilingual("완벽한 탐험자", "perfect explorer"),
-    "perfect executor, then together": Bilingual("완벽한 실행자, 그다음 함께", "perfect executor, then together"),
     "perfect explorer, then together": Bilingual("완벽한 탐험자, 그다음 함께", "perfect explorer, then together"),
 }
 

@@ -12,7 +12,7 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.lesson import cards
 from course_lib.lesson.exercise import exercises_of
 from course_lib.lesson.language import language_switch
-from course_lib.training import replay
+from course_lib.training import replay, use_one_thread
 
 LESSONS = {
     "00": Bilingual("여기서 시작합니다", "Start here"),
@@ -34,6 +34,7 @@ def start(lesson: str):
                 f"There is no lesson '{lesson}'. Give one of: {known}.",
             )
         )
+    use_one_thread()
     exercises = exercises_of(lesson)
     minutes = sum(exercise.minutes for exercise in exercises)
     ready = Bilingual(

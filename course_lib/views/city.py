@@ -12,7 +12,6 @@ while the kernel is busy or gone; the price is that the hidden problem lies in t
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,7 +26,7 @@ from matplotlib.patches import FancyBboxPatch, Polygon
 from torch import Tensor
 
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.exact import Knowledge, exact_belief, optimal_values, possible_problems
+from course_lib.exact import exact_belief, knowledge_of, optimal_values, possible_problems
 from course_lib.tasks import City, Drawn, RunningTrials, Trials, make_task
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, LINE, SOFT, hangul_font
 
@@ -74,30 +73,15 @@ class Stakes:
 def stakes(task_name: str) -> Stakes:
     """Solve the task once a session: about a second."""
     task = make_task(task_name)
-    start, knowledge = task.tables.start, Knowledge(task)
-    with one_thread():
-        by_knowledge = {
-            problems: value[1:, 0, start] for problems, value in knowledge.episode_values().items()
-        }
-        worth = {problems: float(value.mean()) for problems, value in by_knowledge.items()}
-        exploring = knowledge.episode_values(final=worth)[knowledge.all_problems]
-        return Stakes(
-            walking=worth[knowledge.all_problems],
-            optimum=float(exploring[0, 0, start]),
-            by_knowledge=by_knowledge,
-            known=optimal_values(task)[:, 1:],
-        )
-
-
-@contextmanager
-def one_thread():
-    """Small operations on a busy machine: with more threads, 10 times slower."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    start, knowledge = task.tables.start, knowledge_of(task)
+    return Stakes(
+        walking=knowledge.no_exploration,
+        optimum=knowledge.with_exploration,
+        by_knowledge={
+            problems: value[1:, 0, start] for problems, value in knowledge.execution_values.items()
+        },
+        known=optimal_values(task)[:, 1:],
+    )
 
 
 # ---- one round, replayed -----------------------------------------------------------------------------
