@@ -116,7 +116,7 @@ def test_infos_are_batched_as_gymnasium_batches_them(env_id, mode):
 
 
 def rollout(env, seed, steps=60):
-    env.action_space.seed(seed)
+    env.action_space.seed(0)
     observation, info = env.reset(seed=seed)
     seen = [(observation, info)]
     for _ in range(steps):
@@ -137,8 +137,17 @@ def same(first, second):
 @pytest.mark.parametrize("env_id", IDS)
 def test_the_same_seed_gives_the_same_numbers(env_id):
     for make in (gymnasium.make, lambda env_id: gymnasium.make_vec(env_id, num_envs=7)):
-        first, again, other = (rollout(make(env_id), seed) for seed in (3, 3, 4))
-        assert same(first, again) and not same(first, other)
+        used = make(env_id)
+        first, other, again = (rollout(used, seed) for seed in (3, 4, 3))
+        assert same(first, again) and same(first, rollout(make(env_id), 3)) and not same(first, other)
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_without_a_seed_each_environment_draws_its_own_problems(env_id):
+    drawn = [gymnasium.make_vec(env_id, num_envs=50).reset()[1]["hidden_problem"] for _ in range(2)]
+    assert not np.array_equal(*drawn)
+    env, other = gymnasium.make(env_id), gymnasium.make(env_id)
+    assert not same([env.reset()[1] for _ in range(20)], [other.reset()[1] for _ in range(20)])
 
 
 @pytest.mark.parametrize("env_id", IDS)
