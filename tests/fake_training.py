@@ -1,4 +1,4 @@
-"""A stream of plausible snapshots without any learning: what the tests and the benchmark of the view watch."""
+"""A stream of plausible snapshots without any learning: the tests and the benchmark of the view watch it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ from PIL import Image
 
 from course_lib.bilingual import Bilingual
 
-HANGUL_FONTS = ("NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic")
+HANGUL_FONTS = (
+    "NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic"
+)  # fmt: skip
 DPI = 110
 COLOURS = 256  # of the PNG's palette: a third of the bytes
 
@@ -85,7 +87,8 @@ class Result:
         numbers = {**self.metrics, **self.last.references}
         names = ("test_return", "optimal_return", "no_exploration_return")
         said = [f"{name} {numbers[name]:.2f}" for name in names if name in numbers]
-        return " · ".join([f"{self.last.method} on {self.last.task}", self.state, f"{self.last.env_steps} env steps", *said])
+        run = [f"{self.last.method} on {self.last.task}", self.state, f"{self.last.env_steps} env steps"]
+        return " · ".join(run + said)
 
     def _repr_mimebundle_(self, **_options) -> dict[str, str]:
         bundle = {"text/plain": repr(self)}
@@ -109,7 +112,8 @@ class Result:
         if hangul_font() is None:
             note = Bilingual(
                 "이 컴퓨터에 한글 글꼴이 없어 그림의 글자를 영어로 썼습니다. NanumGothic을 설치하면 한국어로 그립니다.",
-                "This computer has no Korean font, so the picture is labelled in English. Install NanumGothic for Korean.",
+                "This computer has no Korean font, so the picture is labelled in English. "
+                "Install NanumGothic for Korean.",
             )
             divs.append(f'<div lang="ko"><small>{html.escape(note.ko)}</small></div>')
         return "".join(divs)
@@ -125,7 +129,9 @@ def described(frame: dict, language: str) -> str:
         "execution_given_exploration": WORDS["execution"],
     }
     numbers = {**frame["metrics"], **frame["references"]}
-    parts = [f"{getattr(word, language)} {numbers[name]:.2f}" for name, word in names.items() if name in numbers]
+    parts = [
+        f"{getattr(word, language)} {numbers[name]:.2f}" for name, word in names.items() if name in numbers
+    ]
     parts.append(f"{frame['env_steps']:,} {getattr(WORDS['env_steps'], language)}")
     return ", ".join(parts)
 
@@ -140,7 +146,8 @@ def png(frame: dict, language: str, title: Bilingual) -> bytes:
     rows = math.ceil(len(drawn) / columns)
     # The Hangul font first: with mathematics in a label, matplotlib looks only at the first family.
     families = [font, "DejaVu Sans"] if font else ["DejaVu Sans"]
-    figure = Figure(figsize=(3.7 * columns, 2.75 * rows + 0.4), dpi=DPI, layout="constrained", facecolor="white")
+    size = (3.7 * columns, 2.75 * rows + 0.4)  # inches
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
 
     def word(key: str) -> str:
@@ -163,7 +170,8 @@ def png(frame: dict, language: str, title: Bilingual) -> bytes:
     raw = io.BytesIO()
     figure.savefig(raw, format="png")
     small = io.BytesIO()
-    palette = Image.open(raw).convert("RGB").quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    drawing = Image.open(raw).convert("RGB")
+    palette = drawing.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     palette.save(small, format="png", optimize=True)
     return small.getvalue()
 
@@ -224,10 +232,11 @@ def draw_gauges(axes, frame: dict, word) -> None:
         axes.barh(y, 1, height=0.42, color=LINE)
         axes.barh(y, part, height=0.42, color=colour)
         axes.text(0, y - 0.36, word(name), fontsize=9, color=INK)
-        axes.text(1, y - 0.36, f"{'◂ ' if value < low else ''}{value:.2f}{unit}", fontsize=9, color=INK, ha="right")
+        below = "◂ " if value < low else ""
+        axes.text(1, y - 0.36, f"{below}{value:.2f}{unit}", fontsize=9, color=INK, ha="right")
         ends = ("0", f"{high:.2f}{unit}")
         if name == "execution":
-            ends = tuple(f"{word(k)} {v:.2f}" for k, v in (("no_exploration_return", low), ("optimal_return", high)))
+            ends = (f"{word('no_exploration_return')} {low:.2f}", f"{word('optimal_return')} {high:.2f}")
         axes.text(0, y + 0.34, ends[0], fontsize=8, color=SOFT, va="top")
         axes.text(1, y + 0.34, ends[1], fontsize=8, color=SOFT, va="top", ha="right")
     axes.set_axis_off()
@@ -238,9 +247,8 @@ def draw_city(axes, frame: dict, word) -> None:
     width, height = plan["width"], plan["height"]
     blues = LinearSegmentedColormap.from_list("visits", ["#ffffff", EXPLORE])
     most = max(float(frame["visits"].max()), 1e-6)
-    axes.imshow(
-        0.75 * np.sqrt(frame["visits"].reshape(height, width) / most), origin="lower", cmap=blues, vmin=0, vmax=1
-    )
+    shade = 0.75 * np.sqrt(frame["visits"].reshape(height, width) / most)
+    axes.imshow(shade, origin="lower", cmap=blues, vmin=0, vmax=1)
     axes.set_xticks(np.arange(width + 1) - 0.5, [])
     axes.set_yticks(np.arange(height + 1) - 0.5, [])
     axes.tick_params(length=0)
@@ -301,7 +309,8 @@ def draw_points(axes, frame: dict, word) -> None:
 
 def draw_probe(axes, frame: dict, word) -> None:
     steps = np.arange(len(frame["probe"]))
-    axes.axvspan(frame["boundary"][0], max(frame["boundary"][2], frame["boundary"][0] + 0.3), color=EXECUTE, alpha=0.12, linewidth=0)
+    first, _, last = frame["boundary"]
+    axes.axvspan(first, max(last, first + 0.3), color=EXECUTE, alpha=0.12, linewidth=0)
     axes.axhline(frame["probe_chance"], color=SOFT, linewidth=1, linestyle=":", label=word("chance"))
     if "probe_best" in frame:
         axes.plot(steps, frame["probe_best"], color=INK, linewidth=1.3, label=word("probe_best"))

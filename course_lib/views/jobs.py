@@ -138,8 +138,9 @@ class Job:
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
             # In short waits, because on Windows Ctrl-C does not end a long one.
-            while not self._ended.wait(0.1 if deadline is None else max(0.0, min(0.1, deadline - time.monotonic()))):
-                if deadline is not None and time.monotonic() >= deadline:
+            while True:
+                left = 0.1 if deadline is None else max(0.0, deadline - time.monotonic())
+                if self._ended.wait(min(0.1, left)) or left == 0.0:
                     break
         except BaseException:
             self.stop()
@@ -237,7 +238,7 @@ class Job:
                     }
                 )
                 self._tell()
-        except BaseException as error:  # kept for whoever waits: a thread's traceback lands under another cell
+        except BaseException as error:  # kept: a thread's traceback lands under another cell
             self.error, end = error, "failed"
         try:
             if hasattr(stream, "close"):
@@ -280,7 +281,8 @@ def _take_the_place(job: Job) -> None:
                 raise CourseError(
                     Bilingual(
                         f"앞의 학습이 {PATIENCE_S:.0f}초 안에 멈추지 않았습니다. 메뉴에서 커널을 다시 시작하십시오.",
-                        f"The training before did not stop within {PATIENCE_S:.0f} s. Restart the kernel from the menu.",
+                        f"The training before did not stop within {PATIENCE_S:.0f} s. "
+                        "Restart the kernel from the menu.",
                     )
                 )
         _current = job
@@ -313,7 +315,11 @@ class Audience:
     """
 
     def __init__(
-        self, patience: float = 90.0, after_goodbye: float = 10.0, longest_tick: float = 5.0, clock=time.monotonic
+        self,
+        patience: float = 90.0,
+        after_goodbye: float = 10.0,
+        longest_tick: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.patience, self.after_goodbye, self.longest_tick = patience, after_goodbye, longest_tick
         self.clock = clock

@@ -34,7 +34,8 @@ from course_lib.views.jobs import ENDED, Audience, Job
 STATIC = Path(__file__).parent / "static"
 FRAMES_PER_SECOND = 10
 UNANSWERED_S = 1.0  # frames that nobody acknowledges go out this far apart
-SHARE = 0.04  # of the time may go into frames, and as much again into fitting the linear probe
+FRAME_SHARE = 0.06  # of the time may go into frames: where they cost more, fewer are sent
+PROBE_SHARE = 0.03  # and this much into fitting the linear probe, the dearest of the panels
 TICK_S = 2.0
 EYES_WITHIN_S = 5.0  # a browser reports within a second or two; after this there is none to slow down for
 
@@ -183,7 +184,7 @@ class LiveView(anywidget.AnyWidget):
             self._framed = snapshot
             if probing:
                 self._probed = snapshot
-                self._next_probe = began + (time.monotonic() - began) / SHARE
+                self._next_probe = began + (time.monotonic() - began) / PROBE_SHARE
             return self._frame
 
     def _send_frame(self, probing: bool = True) -> None:
@@ -195,7 +196,7 @@ class LiveView(anywidget.AnyWidget):
         self.send({"kind": "frame", **content}, buffers)
         took = 0.0 if probing else time.monotonic() - began  # the probe has a share of its own
         apart = 1.0 / FRAMES_PER_SECOND if self._acknowledged else UNANSWERED_S
-        self._next_frame = began + max(apart, took / SHARE)
+        self._next_frame = began + max(apart, took / FRAME_SHARE)
         self._acknowledged = False
 
     def _tell_state(self) -> None:

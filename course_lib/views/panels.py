@@ -95,7 +95,9 @@ def occurrence(problem: Tensor) -> Tensor:
 # ---- hidden states -----------------------------------------------------------------------------------
 
 
-def principal_axes(hidden: Tensor, counted: Tensor, before: Tensor | None = None) -> tuple[Tensor, Tensor, float]:
+def principal_axes(
+    hidden: Tensor, counted: Tensor, before: Tensor | None = None
+) -> tuple[Tensor, Tensor, float]:
     """The plane in which hidden states vary most, turned so that pictures follow one another smoothly.
 
     Args:
@@ -251,7 +253,9 @@ def trials_shown(trials: Trials, task) -> dict:
     chosen = one_of_each(trials.problem, SHOWN_TRIALS)
     few = trials.map(lambda x: x[chosen])
     start = execution_start(trials).float()
-    counted = trials.reward if task is None else trials.reward * torch.tensor(task.trial.counted)[trials.episode]
+    counted = trials.reward
+    if task is not None:
+        counted = counted * torch.tensor(task.trial.counted)[trials.episode]
     shown = {
         "trial_problem": as_int16(few.problem),  # (N,)
         "trial_start": as_int16(execution_start(few)),  # (N,)
