@@ -2,6 +2,7 @@
 # make test           set up what is needed and run all fast tests
 # make test-browser   drive a real JupyterLab in a real browser      (needs Chromium)
 # make notebooks      build the notebooks from notebooks/source
+# make bench          measure what the live view costs               (on a quiet machine)
 #
 # PYTHON=<path>          the Python to use, instead of the first of 3.13, 3.12, 3.11 that runs
 # TORCH_INDEX=<address>  one more package index for pip: see README
@@ -17,7 +18,7 @@ export PYTHON TORCH_INDEX
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help lab test test-browser notebooks
+.PHONY: help lab test test-browser notebooks bench
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -29,6 +30,7 @@ lab:
 # Cheapest first; pytest itself fails where it finds no test at all.
 test: export IPYTHONDIR := $(CURDIR)/.venv/ipython
 test: export MPLBACKEND := Agg
+test: export COURSE_PROGRESS := off
 test:
 	@$(PREPARE) test
 	$(VENV_PYTHON) -m pytest -q tests/test_floors.py
@@ -50,3 +52,7 @@ endif
 notebooks:
 	@$(PREPARE) test
 	$(VENV_PYTHON) -m course_lib.cli build
+
+bench:
+	@$(PREPARE) test
+	$(VENV_PYTHON) tests/bench_view.py

@@ -8,7 +8,7 @@ import pytest
 import torch
 from slow_city import DOWN, END, LEFT, RIDE, RIGHT, RULES, UP, WAIT, Rules, buses_of, move, seen, step
 
-from course_lib.bilingual import Bilingual
+from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import (
     Knowledge,
     bayes_optimal_return,
@@ -326,3 +326,13 @@ def test_bandit_values_equal_an_exhaustive_search(arms, pulls):
 
 def test_one_arm_leaves_nothing_to_choose():
     assert bayes_optimal_return(1, 7) == pytest.approx(3.5)
+
+
+def test_random_rewards_are_refused_where_they_would_give_wrong_answers():
+    bandit, generator = make_task("bandit"), torch.Generator().manual_seed(0)
+    drawn = bandit.draw(3, generator)
+    trials = play(bandit, drawn, generator, lambda running: torch.zeros(3, dtype=torch.int64))
+    with pytest.raises(CourseError, match="Beta"):
+        exact_belief(drawn.tables, trials)
+    with pytest.raises(CourseError, match="random"):
+        shortest_exploration(bandit)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks.tables import Tables, Trials
 
 
@@ -21,7 +22,16 @@ def possible_problems(tables: Tables, trials: Trials) -> Tensor:
 
     Returns:
         (B, T, M) bool.
+    Raises:
+        CourseError: the rewards are random, so that what was seen rules nothing out.
     """
+    if tables.bernoulli:
+        raise CourseError(
+            Bilingual(
+                "보상이 무작위인 태스크에서는 문제가 하나씩 제외되지 않습니다. 밴딧의 신념은 팔마다의 베타 분포입니다.",
+                "With random rewards no problem is ever ruled out. A bandit's belief is a Beta distribution for each arm.",
+            )
+        )
     # Everything at once: would problem m have shown this symbol, made this transition, paid this reward?
     state, action = trials.state, trials.action
     shows = tables.sense[:, state] == trials.symbol  # (M, B, T)

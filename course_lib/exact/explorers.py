@@ -21,6 +21,13 @@ def shortest_exploration(task: TableTask) -> Tensor:
         CourseError: no sequence within the horizon does it.
     """
     tables = task.tables
+    if tables.bernoulli:
+        raise CourseError(
+            Bilingual(
+                f"{task.name}의 보상은 무작위라서, 정해진 행동으로 문제를 확실히 알아낼 수 없습니다.",
+                f"The rewards of {task.name} are random: no fixed list of actions finds out the problem for certain.",
+            )
+        )
     every = torch.arange(tables.problems)
     usable = [action for action in range(len(task.actions)) if action != task.end_action]
 

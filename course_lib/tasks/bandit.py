@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.tasks.tables import Drawn, RunningTrials, Tables, TrialShape
+from course_lib.tasks.tables import Drawn, RunningTrials, Tables, TrialShape, check_split
 
 
 class BernoulliBandit:
@@ -51,6 +51,7 @@ class BernoulliBandit:
 
     def draw(self, count: int, generator: torch.Generator, split: str = "train") -> Drawn:
         """Fresh bandits for ``count`` trials. Each draw is new, so training never meets a test problem."""
+        check_split(split)
         chances = torch.rand(count, self.arms, generator=generator, device=generator.device)
         index = torch.arange(count, device=generator.device)
         return Drawn(self.tables_of(chances).to(generator.device), index)

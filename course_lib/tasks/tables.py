@@ -154,6 +154,7 @@ class TableTask:
         self.tables, self.trial, self.actions = tables, trial, actions
         self.splits = {"train": train, "test": test}
         self.end_action, self.waiting_cost = end_action, waiting_cost
+        self._tables_by_device = {tables.next_state.device: tables}
 
     @property
     def problem_count(self) -> int:
@@ -165,20 +166,19 @@ class TableTask:
         Raises:
             CourseError: the split is neither "train" nor "test".
         """
-        if split not in self.splits:
-            raise CourseError(
-                Bilingual(
-                    f"'{split}'라는 문제 묶음은 없습니다. 'train' 또는 'test'를 주십시오.",
-                    f"There is no split '{split}'. Give 'train' or 'test'.",
-                )
-            )
-        allowed = self.splits[split]
+        allowed = self.splits[check_split(split)].to(generator.device)
         chosen = torch.randint(len(allowed), (count,), generator=generator, device=generator.device)
-        return Drawn(self.tables, allowed.to(chosen.device)[chosen])
+        return Drawn(self.tables_on(generator.device), allowed[chosen])
+
+    def tables_on(self, device: torch.device) -> Tables:
+        """The tables on a device, moved there once."""
+        if device not in self._tables_by_device:
+            self._tables_by_device[device] = self.tables.to(device)
+        return self._tables_by_device[device]
 
     def each(self, copies: int = 1, split: str = "test") -> Drawn:
         """Every problem of ``split``, ``copies`` times: no randomness in which problems are played."""
-        return Drawn(self.tables, self.splits[split].repeat_interleave(copies))
+        return Drawn(self.tables, self.splits[check_split(split)].repeat_interleave(copies))
 
     def begin(self, drawn: Drawn, generator: torch.Generator) -> RunningTrials:
         """Start one trial for each problem drawn."""
@@ -186,7 +186,11 @@ class TableTask:
 
     def check_problem(self, problem: int) -> int:
         """``problem`` itself if it names one; else a CourseError that says which do."""
-        if isinstance(problem, bool) or int(problem) != problem or not 0 <= problem < self.problem_count:
+        try:
+            known = not isinstance(problem, bool) and problem == int(problem)
+        except (TypeError, ValueError, OverflowError):  # no number, NaN, infinity
+            known = False
+        if not known or not 0 <= problem < self.problem_count:
             raise CourseError(
                 Bilingual(
                     f"{self.name} 태스크에 문제 {problem}은(는) 없습니다. 0부터 {self.problem_count - 1}까지의 정수를 주십시오.",
@@ -194,6 +198,18 @@ class TableTask:
                 )
             )
         return int(problem)
+
+
+def check_split(split: str) -> str:
+    """``split`` itself if it is "train" or "test"; else a CourseError."""
+    if split not in ("train", "test"):
+        raise CourseError(
+            Bilingual(
+                f"'{split}'라는 문제 묶음은 없습니다. 'train' 또는 'test'를 주십시오.",
+                f"There is no split '{split}'. Give 'train' or 'test'.",
+            )
+        )
+    return split
 
 
 class RunningTrials:
@@ -246,7 +262,18 @@ class RunningTrials:
             action: (B,) int64.
         Returns:
             The rewards: (B,) float32. ``state``, ``done``, ``finished`` and the others have moved on.
+        Raises:
+            CourseError: there is not one whole-numbered action for each trial.
         """
+        if action.shape != self.problem.shape or action.dtype != torch.int64:
+            raise CourseError(
+                Bilingual(
+                    f"행동은 트라이얼마다 하나씩, int64 텐서 ({len(self.problem)},)이어야 합니다. 받은 것: "
+                    f"{action.dtype} {tuple(action.shape)}.",
+                    f"Actions must be an int64 tensor ({len(self.problem)},), one for each trial. Got "
+                    f"{action.dtype} {tuple(action.shape)}.",
+                )
+            )
         tables, trial = self.tables, self.task.trial
         acting = ~self.resting  # (B,)
         pausing = self.resting & ~self.finished  # (B,)
