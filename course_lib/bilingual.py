@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import sys
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -42,6 +43,19 @@ class CourseError(ValueError):
     def _render_traceback_(self) -> list[str]:
         """What IPython prints instead of a traceback from inside the library."""
         return [f"{type(self).__name__}: {self.message.ko}", f"{type(self).__name__}: {self.message.en}"]
+
+
+def known_or_error(known: Mapping, name: str, kind: Bilingual):
+    """``known[name]``; if there is none, a CourseError that names those there are."""
+    if name not in known:
+        names = ", ".join(known)
+        raise CourseError(
+            Bilingual(
+                f"'{name}'라는 {kind.ko}이(가) 없습니다. 다음 중 하나를 주십시오: {names}.",
+                f"There is no {kind.en} '{name}'. Give one of: {names}.",
+            )
+        )
+    return known[name]
 
 
 def shown_as_sentence(error: CourseError) -> int:

@@ -17,7 +17,7 @@ import torch
 
 from course_lib.agents import rl2
 from course_lib.agents.snapshot import Snapshot
-from course_lib.bilingual import Bilingual, CourseError
+from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.exact import exact_belief
 from course_lib.tasks import Trials, make_task
 
@@ -45,19 +45,6 @@ def method_settings(method: str, task: str, **overrides):
     for name in overrides:
         known_or_error(dict.fromkeys(names), name, Bilingual("설정", "setting"))
     return replace(settings, **overrides)
-
-
-def known_or_error(known: dict, name: str, kind: Bilingual):
-    """``known[name]``, or a sentence that names what is known."""
-    if name not in known:
-        names = ", ".join(known)
-        raise CourseError(
-            Bilingual(
-                f"'{name}'라는 {kind.ko}은(는) 없습니다. 다음 중 하나를 주십시오: {names}.",
-                f"There is no {kind.en} '{name}'. Give one of: {names}.",
-            )
-        )
-    return known[name]
 
 
 def stream(

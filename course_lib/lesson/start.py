@@ -8,7 +8,7 @@ from pathlib import Path
 
 import course_lib
 from course_lib.agents.snapshot import Snapshot
-from course_lib.bilingual import Bilingual, CourseError
+from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.lesson import cards
 from course_lib.lesson.exercise import exercises_of
 from course_lib.lesson.language import language_switch
@@ -26,14 +26,7 @@ def start(lesson: str):
     Raises:
         CourseError: there is no such lesson.
     """
-    if lesson not in LESSONS:
-        known = ", ".join(LESSONS)
-        raise CourseError(
-            Bilingual(
-                f"'{lesson}'이라는 강의는 없습니다. 다음 중 하나를 주십시오: {known}.",
-                f"There is no lesson '{lesson}'. Give one of: {known}.",
-            )
-        )
+    title = known_or_error(LESSONS, lesson, Bilingual("강의", "lesson"))
     use_one_thread()
     exercises = exercises_of(lesson)
     minutes = sum(exercise.minutes for exercise in exercises)
@@ -41,7 +34,7 @@ def start(lesson: str):
         f"준비되었습니다. 연습 {len(exercises)}개, 모두 {minutes}분쯤 걸립니다." if exercises else "준비되었습니다.",
         f"Ready. {len(exercises)} exercises, about {minutes} minutes in all." if exercises else "Ready.",
     )
-    cards.show(cards.panel("good", cards.heading("✓", lesson, LESSONS[lesson], "good"), cards.words(ready)))
+    cards.show(cards.panel("good", cards.heading("✓", lesson, title, "good"), cards.words(ready)))
     return language_switch()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from course_lib.bilingual import Bilingual, CourseError
+from course_lib.bilingual import Bilingual, known_or_error
 from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.city import City, homework_map, map_city
 from course_lib.tasks.tables import Drawn, RunningTrials, Tables, TableTask, Trials, TrialShape, play
@@ -22,15 +22,7 @@ def make_task(name: str, **options):
     Raises:
         CourseError: no task has this name.
     """
-    if name not in TASKS:
-        known = ", ".join(TASKS)
-        raise CourseError(
-            Bilingual(
-                f"'{name}'라는 태스크는 없습니다. 다음 중 하나를 주십시오: {known}.",
-                f"There is no task '{name}'. Give one of: {known}.",
-            )
-        )
-    return TASKS[name](**options)
+    return known_or_error(TASKS, name, Bilingual("태스크", "task"))(**options)
 
 
 __all__ = [
