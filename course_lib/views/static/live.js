@@ -67,6 +67,8 @@ const WORDS = {
   gauges: ["두 개의 계기판", "Two gauges"],
   information: ["탐험이 얻은 정보", "Information from exploration"],
   executionGauge: ["완벽한 탐험이 주어진 실행", "Execution given perfect exploration"],
+  informationShort: ["정보", "Information"], // where both languages share one line
+  executionGaugeShort: ["실행", "Execution"],
   nats: ["nat", "nats"],
 };
 
@@ -324,13 +326,14 @@ const PANELS = [
         const top = i * each;
         const part = Math.min(1, Math.max(0, (value - low) / (high - low)));
         const [y, thick] = [top + 24, 10];
-        pen.text(say(key), 0, top + 10, { color: theme.ink, max: w - 76 });
+        const both = !["ko", "en"].includes(language());
+        pen.text(say(both ? `${key}Short` : key), 0, top + 10, { color: theme.ink, max: w - 76 });
         pen.text(`${value < low ? "◂ " : ""}${decimals(value)}${unit}`, w, top + 10, { color: theme.ink, align: "right" });
         pen.g.fillStyle = theme.line;
         pen.g.fillRect(0, y, w, thick);
         pen.g.fillStyle = theme[color];
         pen.g.fillRect(0, y, w * part, thick);
-        const ends = i === 1 || key === "executionGauge" ? [`${say("walking")} ${decimals(low)}`, `${say("optimal")} ${decimals(high)}`] : ["0", `${decimals(high)}${unit}`];
+        const ends = i === 1 || key === "executionGauge" ? [low, high].map((end, k) => `${both ? "" : say(k ? "optimal" : "walking")} ${decimals(end)}`.trim()) : ["0", `${decimals(high)}${unit}`];
         pen.text(ends[0], 0, y + thick + 9);
         pen.text(ends[1], w, y + thick + 9, { align: "right" });
         if (past?.length > 1) {
@@ -700,6 +703,7 @@ function render({ model, el }) {
 
   let theme = null;
   let drawing = 0;
+  let later = 0;
   function redraw() {
     if (!drawing) drawing = requestAnimationFrame(draw);
   }
@@ -727,7 +731,11 @@ function render({ model, el }) {
       box.hidden = !panel.shown(frame);
       if (box.hidden) continue;
       value.textContent = panel.value(frame, ui);
-      if (canvas.clientWidth < 60) continue; // not laid out yet; the ResizeObserver calls again
+      if (canvas.clientWidth < 60) { // not laid out yet, or hidden while Lab changes its theme: nobody calls again then
+        clearTimeout(later);
+        later = setTimeout(redraw, 200);
+        continue;
+      }
       if (!legend.children.length) drawLegend(legend, panel.legend?.(frame) ?? []);
       panel.draw(new Pen(canvas, theme), frame, ui);
       canvas.setAttribute("aria-label", pick(panel.words(frame, ui)));
@@ -871,6 +879,7 @@ function render({ model, el }) {
     send("bye"); // the output was cleared; another view of the same training goes on pinging
     clearInterval(beat);
     cancelAnimationFrame(drawing);
+    clearTimeout(later);
     themes.disconnect();
     sizes.disconnect();
     window.removeEventListener("course-lang", redraw);
