@@ -545,7 +545,7 @@ def test_nbval_fails_exactly_at_unsolved_checks(tmp_path):
 def _nbval(folder, *arguments):
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # no setting from a folder above
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", *arguments],
+        [sys.executable, "-m", "pytest", "-q", "-rN", "-p", "no:cacheprovider", "--color=no", *arguments],
         cwd=folder, capture_output=True, text=True, timeout=300, check=False,
     )
     return done.stdout + done.stderr
