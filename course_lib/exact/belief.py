@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.tasks.tables import Tables, Trials
+from course_lib.tasks import Tables, Trials
 
 
 def possible_problems(tables: Tables, trials: Trials) -> Tensor:
@@ -25,7 +25,7 @@ def possible_problems(tables: Tables, trials: Trials) -> Tensor:
     Raises:
         CourseError: the rewards are random, so that what was seen rules nothing out.
     """
-    if tables.bernoulli:
+    if tables.random:
         raise CourseError(
             Bilingual(
                 "보상이 무작위인 태스크에서는 문제가 하나씩 제외되지 않습니다. 밴딧의 신념은 팔마다의 베타 분포입니다.",

@@ -21,7 +21,7 @@ def shortest_exploration(task: TableTask) -> Tensor:
         CourseError: no sequence within the horizon does it.
     """
     tables = task.tables
-    if tables.bernoulli:
+    if tables.random:
         raise CourseError(
             Bilingual(
                 f"{task.name}의 보상은 무작위라서, 정해진 행동으로 문제를 확실히 알아낼 수 없습니다.",

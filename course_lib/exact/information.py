@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from course_lib.exact.belief import possible_problems
-from course_lib.tasks.tables import Tables, Trials
+from course_lib.tasks import Tables, Trials
 
 
 def information_by_step(tables: Tables, trials: Trials) -> Tensor:

@@ -10,15 +10,12 @@ import torch
 from torch import Tensor
 
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.tasks.tables import Drawn, RunningTrials, Tables, TrialShape, check_split
+from course_lib.tasks.tables import TableFamily, Tables
+from course_lib.tasks.task import Drawn, TrialShape, check_split
 
 
-class BernoulliBandit:
+class BernoulliBandit(TableFamily):
     """k arms and n pulls. There are infinitely many problems, so each draw makes its own tables."""
-
-    problem_count = None
-    end_action = None
-    waiting_cost = 0.0
 
     def __init__(self, arms: int = 5, pulls: int = 10) -> None:
         if arms < 2 or pulls < 1:
@@ -46,7 +43,7 @@ class BernoulliBandit:
             sense=one_state[:, :, 0],
             features=torch.zeros(1, 0),  # one state: nothing to sense
             start=0,
-            bernoulli=True,
+            reward_noise="bernoulli",
         )
 
     def draw(self, count: int, generator: torch.Generator, split: str = "train") -> Drawn:
@@ -55,7 +52,3 @@ class BernoulliBandit:
         chances = torch.rand(count, self.arms, generator=generator, device=generator.device)
         index = torch.arange(count, device=generator.device)
         return Drawn(self.tables_of(chances).to(generator.device), index)
-
-    def begin(self, drawn: Drawn, generator: torch.Generator) -> RunningTrials:
-        """Start one trial for each problem drawn."""
-        return RunningTrials(self, drawn, generator)

@@ -23,7 +23,8 @@ import torch
 from torch import Tensor
 
 from course_lib.bilingual import Bilingual
-from course_lib.tasks.tables import Tables, TableTask, TrialShape
+from course_lib.tasks.tables import Tables, TableTask
+from course_lib.tasks.task import TrialShape
 
 Cell = tuple[int, int]
 

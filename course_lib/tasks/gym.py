@@ -34,7 +34,7 @@ from torch.nn import functional as F
 
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks import City, Drawn, RunningTrials, TrialShape, make_task
-from course_lib.tasks.drawing import bandit_picture, bandit_text, city_picture, city_text
+from course_lib.tasks.drawing import picture_of, text_of
 
 METADATA = {"render_modes": ["rgb_array", "ansi"], "render_fps": 4}
 
@@ -114,7 +114,7 @@ class Lanes:
         if whole_trials:
             # The cheapest step is the one that ends an episode at once, and pays for all the steps left.
             worst = float(tables.reward.min()) - self.task.waiting_cost * (self.task.trial.horizon - 1)
-            best = float(tables.reward.max()) if not tables.bernoulli else 1.0
+            best = float(tables.reward.max()) if tables.reward_noise == "none" else 1.0
             low = np.concatenate([low, np.zeros(actions), [min(worst, 0.0)], [0]]).astype(np.float32)
             high = np.concatenate([high, np.ones(actions), [best], [1]]).astype(np.float32)
         self.observation_space = gymnasium.spaces.Box(low, high, dtype=np.float32)
@@ -326,15 +326,7 @@ class Lanes:
         if self.render_mode is None:
             gymnasium.logger.warn('Nothing is drawn without gymnasium.make(…, render_mode="rgb_array").')
             return None
-        as_picture = self.render_mode == "rgb_array"
-        if self.is_city:
-            instruction = int(running.instruction[lane])
-            goal = self.task.goals[instruction - 1] if instruction else None
-            draw = city_picture if as_picture else city_text
-            return draw(self.task, self.task.cell(running.state[lane]), goal)
-        *one_hot, reward, _ = self.last[lane].tolist()
-        draw = bandit_picture if as_picture else bandit_text
-        return draw(self.task, one_hot.index(1.0) if any(one_hot) else None, reward)
+        return (picture_of if self.render_mode == "rgb_array" else text_of)(self.task, running, lane)
 
 
 def _array(value: Any) -> np.ndarray:

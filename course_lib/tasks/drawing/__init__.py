@@ -1,0 +1,48 @@
+"""Pictures and texts of a task as its agent knows it: what is hidden stays hidden. NumPy only.
+
+For gymnasium's render modes. The live views of the lessons draw for themselves (``course_lib.views``).
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.tasks.bandit import BernoulliBandit
+from course_lib.tasks.city import City
+from course_lib.tasks.drawing import bandit, city
+from course_lib.tasks.task import Running, Task
+
+# Which module draws a family: each has ``picture`` and ``text``, called with the task, the running trials, a lane.
+DRAWN_BY: dict[type[Task], ModuleType] = {
+    City: city,
+    BernoulliBandit: bandit,
+}
+
+
+def picture_of(task: Task, running: Running, lane: int = 0) -> np.ndarray:
+    """What the agent of one lane knows, drawn: (height, width, 3) uint8.
+
+    Raises:
+        CourseError: nobody has said how to draw this family.
+    """
+    return _drawer(task).picture(task, running, lane)
+
+
+def text_of(task: Task, running: Running, lane: int = 0) -> str:
+    """The same in letters. Raises as ``picture_of``."""
+    return _drawer(task).text(task, running, lane)
+
+
+def _drawer(task: Task) -> ModuleType:
+    for family, module in DRAWN_BY.items():
+        if isinstance(task, family):
+            return module
+    raise CourseError(
+        Bilingual(
+            f"{task.name} 태스크를 그리는 방법이 없습니다. course_lib.tasks.drawing.DRAWN_BY에 더해 주십시오.",
+            f"Nothing says how to draw task {task.name}. Add it to course_lib.tasks.drawing.DRAWN_BY.",
+        )
+    )
