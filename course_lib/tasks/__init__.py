@@ -7,10 +7,18 @@ from functools import cache
 from course_lib.bilingual import Bilingual, known_or_error
 from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.city import City, homework_map, map_city
+from course_lib.tasks.grid_navi import GridNavi
+from course_lib.tasks.revealing_arm import RevealingArm
 from course_lib.tasks.tables import RunningTrials, TableFamily, Tables, TableTask
 from course_lib.tasks.task import Drawn, Running, Task, Trials, TrialShape, play
 
-TASKS = {"map": map_city, "homework-map": homework_map, "bandit": BernoulliBandit}
+TASKS = {
+    "map": map_city,
+    "homework-map": homework_map,
+    "bandit": BernoulliBandit,
+    "revealing-arm": RevealingArm,
+    "gridnavi": GridNavi,
+}
 
 
 @cache
@@ -27,6 +35,7 @@ def make_task(name: str, **options):
 
 
 __all__ = [
-    "TASKS", "BernoulliBandit", "City", "Drawn", "Running", "RunningTrials", "TableFamily", "TableTask", "Tables",
-    "Task", "TrialShape", "Trials", "homework_map", "make_task", "map_city", "play",
+    "TASKS", "BernoulliBandit", "City", "Drawn", "GridNavi", "RevealingArm", "Running", "RunningTrials",
+    "TableFamily", "TableTask", "Tables", "Task", "TrialShape", "Trials", "homework_map", "make_task",
+    "map_city", "play",
 ]  # fmt: skip
