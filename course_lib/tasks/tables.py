@@ -157,19 +157,30 @@ class TableTask(TableFamily):
 class RunningTrials(Running):
     """Trials that step through tables.
 
-    Each table is read by one number an entry, counted row by row: for many problems at once that is the
-    cheapest gather there is.
+    A table of any number of axes is read as one long row, at places that are mostly known beforehand: for many
+    problems at once that is the cheapest gather there is.
     """
 
     def __init__(self, task: TableFamily, drawn: Drawn, generator: torch.Generator) -> None:
         tables = self.tables = drawn.tables
-        self._row = drawn.index * tables.states  # (B,) where each problem's states begin
-        self._reward_row = drawn.index * (tables.instructions * tables.states)
+        self._sense_row = drawn.index * tables.states  # (B,) where each problem's states begin
+        self._next_row = self._sense_row * tables.actions
         super().__init__(task, drawn, generator)
+        left = task.trial.horizon - 1 - torch.arange(task.trial.horizon + 1, device=drawn.index.device)
+        self._ending_costs = task.waiting_cost * left  # (horizon + 1,) float32; at the horizon all is over anyway
+        self._find_rows()
+
+    def _find_rows(self) -> None:
+        """Where the rewards and the ends of each trial's episodes begin: (B, K), flattened to (B·K,)."""
+        tables, problem = self.tables, self.problem[:, None] * self.tables.instructions
+        shared_reward, shared_ends = tables.reward.shape[0] == 1, tables.ends.shape[0] == 1
+        self._reward_rows = (self._instruction + (0 if shared_reward else problem)).flatten() * (tables.states * tables.actions)
+        self._ends_rows = (self._instruction + (0 if shared_ends else problem)).flatten() * tables.states
+        self._paid_for = (self._instruction > 0).flatten().float()  # only what was asked for costs anything
 
     @property
     def symbol(self) -> Tensor:
-        return self.tables.sense.view(-1)[self._row + self.state]  # (B,)
+        return self.tables.sense.view(-1).index_select(0, self._sense_row + self.state)  # (B,)
 
     def restarted(self, again: Tensor) -> Tensor:
         return torch.full_like(self.problem, self.tables.start)
@@ -183,20 +194,22 @@ class RunningTrials(Running):
             1, max(2, self.tables.instructions), (count, episodes), generator=self.generator, device=self.problem.device
         )
 
+    def set_instruction(self, instruction: Tensor) -> None:
+        super().set_instruction(instruction)
+        self._find_rows()
+
     def dynamics(self, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         task, tables = self.task, self.tables
-        instruction = self.instruction
+        now = self._first_episode + self.episode  # (B,) this trial's episode among all
+        place = torch.add(action, self.state, alpha=tables.actions)  # (B,) of (state, action) in its table
         if tables.transition is None:
-            arrived = tables.next_state.view(-1)[(self._row + self.state) * tables.actions + action]
+            arrived = tables.next_state.view(-1).index_select(0, self._next_row + place)
         else:
-            up_to = tables.reaching.flatten(0, 1)[self._row + self.state, action]  # (B, S)
+            up_to = tables.reaching.view(-1, tables.states).index_select(0, self._next_row + place)  # (B, S)
             chance = torch.rand(len(action), 1, generator=self.generator, device=action.device)
             arrived = (up_to < chance).sum(dim=1).clamp(max=tables.states - 1)
-        here = instruction * tables.states
-        reward_row = here if tables.reward.shape[0] == 1 else self._reward_row + here
-        reward = tables.reward.view(-1)[(reward_row + self.state) * tables.actions + action]
-        ends_row = here if tables.ends.shape[0] == 1 else self._reward_row + here
-        ends = tables.ends.view(-1)[ends_row + arrived]
+        reward = tables.reward.view(-1).index_select(0, self._reward_rows.index_select(0, now) + place)
+        ends = tables.ends.view(-1).index_select(0, self._ends_rows.index_select(0, now) + arrived)
         if tables.reward_noise == "bernoulli":
             chance = torch.rand(reward.shape, generator=self.generator, device=reward.device)
             reward = (chance < reward).float()
@@ -205,6 +218,6 @@ class RunningTrials(Running):
         if task.end_action is not None:
             ending = action == task.end_action
             ends = ends | ending
-            left = (task.trial.horizon - self.clock - 1) * ending * (instruction > 0)
-            reward = reward - task.waiting_cost * left
+            cost = self._ending_costs.index_select(0, self.clock) * self._paid_for.index_select(0, now)
+            reward = reward - cost * ending.float()
         return arrived, reward, ends

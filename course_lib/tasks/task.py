@@ -205,6 +205,7 @@ class Running(ABC):
         self._instructed = torch.tensor(task.trial.instructed, device=device)  # (K,)
         # One instruction for every episode, drawn now: what an agent does can't change what it is asked.
         self._instruction = self.drawn_instructions() * self._instructed  # (B, K)
+        self._first_episode = torch.arange(count, device=device) * task.trial.episodes  # (B,) each trial's row of it
         self.state = self.restarted(~no)  # (B,) int64, or (B, ·) float32
         self.arrived = self.state
 
@@ -236,7 +237,7 @@ class Running(ABC):
     @property
     def instruction(self) -> Tensor:
         """What each trial is asked for now: (B,) int64."""
-        return self._instruction.gather(1, self.episode[:, None])[:, 0]
+        return self._instruction.flatten().index_select(0, self._first_episode + self.episode)
 
     def set_instruction(self, instruction: Tensor) -> None:
         """Ask for these goals, (B,) int64, in every instructed episode: for tests and exact comparisons."""
@@ -266,7 +267,7 @@ class Running(ABC):
         self.clock = (self.clock + acting) * ~again
         self.episode = self.episode + again
         self.resting = (self.finished | self.done) if trial.pauses else self.finished
-        self.action, self.reward = action, reward * acting
+        self.action, self.reward = action, reward * acting.to(reward.dtype)
         return self.reward
 
     def check_action(self, action: Tensor) -> None:
