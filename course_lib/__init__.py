@@ -5,14 +5,33 @@ Importing it registers the tasks with gymnasium, by name only: PyTorch is loaded
 
 import gymnasium
 
-for _name, _task in {"Map": "map", "HomeworkMap": "homework-map", "Bandit": "bandit"}.items():
-    for _suffix, _arguments in {"": {}, "Trial": {"whole_trials": True}}.items():
-        _id = f"course_lib/{_name}{_suffix}-v0"
-        if _id not in gymnasium.registry:  # an interactive reload comes by here again
+# Each task of ``course_lib.tasks.TASKS``, as its gymnasium ids spell it: course_lib/Map-v0, course_lib/MapTrial-v0.
+ENVIRONMENTS = {
+    "map": "Map",
+    "homework-map": "HomeworkMap",
+    "distracting-bus": "DistractingBus",
+    "cooking": "Cooking",
+    "revealing-arm": "RevealingArm",
+    "bandit": "Bandit",
+    "random-mdp": "RandomMDP",
+    "gridnavi": "GridNavi",
+    "point-robot": "PointRobot",
+}
+
+
+def register(task: str, spelling: str) -> None:
+    """Register ``course_lib/{spelling}-v0``, one episode of a task, and ``course_lib/{spelling}Trial-v0``, a trial."""
+    for suffix, arguments in {"": {}, "Trial": {"whole_trials": True}}.items():
+        env_id = f"course_lib/{spelling}{suffix}-v0"
+        if env_id not in gymnasium.registry:  # an interactive reload comes by here again
             gymnasium.register(
-                id=_id,
+                id=env_id,
                 entry_point="course_lib.tasks.gym:TaskEnv",
                 vector_entry_point="course_lib.tasks.gym:TaskVectorEnv",
-                kwargs={"task": _task, **_arguments},
+                kwargs={"task": task, **arguments},
                 order_enforce=False,  # the environment says it itself, in both languages
             )
+
+
+for _task, _spelling in ENVIRONMENTS.items():
+    register(_task, _spelling)

@@ -6,6 +6,9 @@ pull counts.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -52,3 +55,24 @@ class BernoulliBandit(TableFamily):
         chances = torch.rand(count, self.arms, generator=generator, device=generator.device)
         index = torch.arange(count, device=generator.device)
         return Drawn(self.tables_of(chances).to(generator.device), index)
+
+    def problem_from(self, chances: Any, count: int) -> Drawn:
+        """The bandits that somebody asks for by the chances of their arms: one row (k,) for all, or (count, k).
+
+        Raises:
+            CourseError: they are no chances of k arms.
+        """
+        try:
+            asked = np.asarray(chances)
+        except ValueError:  # rows of different lengths
+            asked = np.asarray(None)
+        shaped = asked.dtype.kind in "iuf" and asked.shape in ((self.arms,), (count, self.arms))
+        if not shaped or not ((asked >= 0) & (asked <= 1)).all():
+            raise CourseError(
+                Bilingual(
+                    f"밴딧의 문제는 팔 {self.arms}개의 확률이며 각각 0과 1 사이여야 합니다. 받은 값: {chances!r}.",
+                    f"A bandit's problem is the chances of its {self.arms} arms, each from 0 to 1. Got {chances!r}.",
+                )
+            )
+        rows = torch.tensor(np.broadcast_to(asked, (count, self.arms)), dtype=torch.float32)
+        return Drawn(self.tables_of(rows), torch.arange(count))

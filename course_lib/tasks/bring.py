@@ -1,0 +1,275 @@
+"""Bring your own gymnasium environment: a course task out of any of them.
+
+    def with_pole(length):
+        env = gymnasium.make("CartPole-v1")
+        env.unwrapped.length = length
+        return env
+
+    task = bring(with_pole, problems=[0.25, 0.5, 1.0, 2.0], episodes=2, horizon=50, name="poles")
+    for snapshot in rl2.train(task, rl2.Settings(updates=20, trials=64), generator): ...
+
+Every method that needs no tables trains on it, and the live view shows it:
+``live(rl2.train(task, settings, generator), task=task)``. There are no exact beliefs and values: nobody wrote down
+what the environment does.
+
+Each lane steps an environment of its own, one after another in Python, so such a task is as fast as its
+environment, not as ours are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.spaces.utils import flatdim, flatten
+from torch import Tensor
+
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.tasks.task import Drawn, Running, Task, TrialShape, check_split, where
+
+
+def bring(
+    make_env: Callable[[Any], gymnasium.Env],
+    problems: Sequence[Any],
+    *,
+    horizon: int,
+    episodes: int = 2,
+    exploration: int = 0,
+    test_problems: Sequence[Any] | None = None,
+    name: str = "brought",
+    title: Bilingual | None = None,
+    actions: Sequence[str] | None = None,
+) -> Brought:
+    """A task whose problems are gymnasium environments.
+
+    Args:
+        make_env: ``make_env(problem)`` gives a fresh environment of this problem. Its observations may be any that
+            gymnasium can flatten; its actions are Discrete, or a Box with finite bounds.
+        problems: what training draws from: any values that ``make_env`` understands.
+        horizon: at most so many steps an episode. An environment may end it earlier.
+        episodes: K, how many episodes a trial has, all in one problem.
+        exploration: how many of the first episodes are free: seen, but not counted in the trial's return.
+        test_problems: problems that training never meets; None: the test is on ``problems``.
+        name, title: for readers.
+        actions: names of the A actions (or axes); else their numbers.
+    Raises:
+        CourseError: an argument has no such value, or the environments can't be used together.
+    """
+    return Brought(make_env, problems, horizon, episodes, exploration, test_problems, name, title, actions)
+
+
+class Brought(Task):
+    """What ``bring`` gives. Problem m is ``problems[m]``; those of the test come after those of the training."""
+
+    def __init__(self, make_env, problems, horizon, episodes, exploration, test_problems, name, title, actions) -> None:
+        self.name, self.title = name, title or Bilingual(f"가져온 환경 {name}", f"Brought environment {name}")
+        train, test = _listed("problems", problems), []
+        if test_problems is not None:
+            test = _listed("test_problems", test_problems)
+        self.problems = train + test
+        first = torch.arange(len(train))
+        self.splits = {"train": first, "test": len(train) + torch.arange(len(test)) if test else first}
+        if not _whole(episodes, 1) or not _whole(exploration, 0) or exploration >= episodes:
+            raise CourseError(
+                Bilingual(
+                    "episodes는 1 이상, exploration은 0 이상이고 episodes보다 작은 정수여야 합니다. "
+                    f"받은 값: episodes={episodes!r}, exploration={exploration!r}.",
+                    "episodes must be an integer of at least 1, and exploration one from 0 to less than episodes. "
+                    f"Got episodes={episodes!r}, exploration={exploration!r}.",
+                )
+            )
+        counted = tuple(episode >= exploration for episode in range(episodes))
+        self.trial = TrialShape(horizon, (False,) * episodes, counted)
+
+        self._make_env = make_env
+        self._spare: dict[int, list[gymnasium.Env]] = defaultdict(list)  # made, and not in use
+        self.observation_space = self.action_space = None
+        env = self.env_of(0)
+        self.observation_space, self.action_space = env.observation_space, env.action_space
+        self._check_spaces()
+        self.give_back(0, env)
+
+        self.continuous = isinstance(self.action_space, gymnasium.spaces.Box)
+        count = math.prod(self.action_space.shape) if self.continuous else int(self.action_space.n)
+        self.actions = tuple(map(str, range(count) if actions is None else actions))
+        if len(self.actions) != count:
+            raise CourseError(
+                Bilingual(
+                    f"actions에는 이름 {count}개가 필요합니다. 받은 것: {self.actions}.",
+                    f"actions needs {count} names. Got {self.actions}.",
+                )
+            )
+        self.sensed_size = flatdim(self.observation_space)
+
+    @property
+    def problem_count(self) -> int:
+        return len(self.problems)
+
+    def draw(self, count: int, generator: torch.Generator, split: str = "train") -> Drawn:
+        """Problems for ``count`` trials, uniformly from ``split``."""
+        allowed = self.splits[check_split(split)].to(generator.device)
+        return Drawn(None, allowed[torch.randint(len(allowed), (count,), generator=generator, device=generator.device)])
+
+    def each(self, copies: int = 1, split: str = "test") -> Drawn:
+        """Every problem of ``split``, ``copies`` times."""
+        return Drawn(None, self.splits[check_split(split)].repeat_interleave(copies))
+
+    def begin(self, drawn: Drawn, generator: torch.Generator) -> RunningBrought:
+        return RunningBrought(self, drawn, generator)
+
+    def sensed(self, drawn: Drawn, symbol: Tensor, instruction: Tensor) -> Tensor:
+        """The flattened observation itself: there are no instructions."""
+        return symbol
+
+    # -- environments ----------------------------------------------------------------------------------------
+
+    def env_of(self, problem: int) -> gymnasium.Env:
+        """An environment of this problem that nobody else uses: a spare one, or a new one."""
+        try:
+            return self._spare[problem].pop()
+        except IndexError:
+            env = self._make_env(self.problems[problem])
+        if not isinstance(env, gymnasium.Env):
+            raise CourseError(
+                Bilingual(
+                    f"make_env(problem)은 gymnasium 환경을 돌려주어야 합니다. 받은 것: {type(env).__name__}.",
+                    f"make_env(problem) must return a gymnasium environment. Got {type(env).__name__}.",
+                )
+            )
+        spaces = env.observation_space, env.action_space
+        if self.observation_space is not None and spaces != (self.observation_space, self.action_space):
+            raise CourseError(
+                Bilingual(
+                    f"모든 문제의 공간이 같아야 합니다. 문제 {problem}의 공간: {spaces}, "
+                    f"다른 문제의 공간: {(self.observation_space, self.action_space)}.",
+                    f"All problems need the same spaces. Problem {problem} has {spaces}, others "
+                    f"have {(self.observation_space, self.action_space)}.",
+                )
+            )
+        return env
+
+    def give_back(self, problem: int, env: gymnasium.Env) -> None:
+        """Keep an environment for the next trial in this problem."""
+        self._spare[problem].append(env)
+
+    def close(self) -> None:
+        """Close the environments that are not in use."""
+        for spare in self._spare.values():
+            while spare:
+                spare.pop().close()
+
+    def _check_spaces(self) -> None:
+        seen, acts = self.observation_space, self.action_space
+        box = isinstance(acts, gymnasium.spaces.Box)
+        if not seen.is_np_flattenable:
+            raise CourseError(
+                Bilingual(
+                    f"관측 공간 {seen}은(는) 벡터로 펼 수 없습니다. Box, Discrete, 또는 그것들의 Dict를 쓰십시오.",
+                    f"Observation space {seen} can't be flattened. Use a Box, a Discrete, or a Dict of these.",
+                )
+            )
+        if not (box and acts.is_bounded()) and not isinstance(acts, gymnasium.spaces.Discrete):
+            raise CourseError(
+                Bilingual(
+                    f"행동 공간은 Discrete이거나 유한한 Box여야 합니다. 받은 것: {acts}.",
+                    f"The action space must be Discrete, or a Box with finite bounds. Got {acts}.",
+                )
+            )
+
+    def moves(self, action: Tensor) -> np.ndarray:
+        """Actions as the environments take them: (B,) int64 → (B,), or (B, A) from −1 to 1 → (B, …) in the Box."""
+        numbers = action.cpu().numpy()
+        if not self.continuous:
+            return numbers + self.action_space.start
+        low, high = self.action_space.low, self.action_space.high
+        part = (numbers.reshape(-1, *low.shape).clip(-1, 1) + 1) / 2
+        return (low + part * (high - low)).astype(self.action_space.dtype)
+
+
+class RunningBrought(Running):
+    """B trials, each in an environment of its own. State and symbol are the flattened observation: (B, O)."""
+
+    def __init__(self, task: Brought, drawn: Drawn, generator: torch.Generator) -> None:
+        problems = drawn.index.tolist()
+        for problem in set(problems):
+            task.check_problem(problem)
+        self._envs = [task.env_of(problem) for problem in problems]
+        self._width = task.sensed_size
+        super().__init__(task, drawn, generator)
+
+    @property
+    def symbol(self) -> Tensor:
+        return self.state
+
+    def step(self, action: Tensor) -> Tensor:
+        reward = super().step(action)
+        if self._envs and bool(self.finished.all()):  # nothing moves any more
+            for problem, env in zip(self.problem.tolist(), self._envs, strict=True):
+                self.task.give_back(problem, env)
+            self._envs = []
+        return reward
+
+    def dynamics(self, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        moves, count = self.task.moves(action), len(self.problem)
+        seen, reward = self._rows(), np.zeros(count, np.float32)
+        ends = np.zeros(count, bool)
+        acting = (~self.resting).nonzero()[:, 0].tolist()
+        for lane in acting:
+            observation, reward[lane], terminated, truncated, _ = self._envs[lane].step(moves[lane])
+            seen[lane] = flatten(self.task.observation_space, observation)
+            ends[lane] = terminated or truncated
+        self._refuse_nonsense(seen, reward)
+        device = self.problem.device
+        arrived = where(self.resting, self.state, torch.from_numpy(seen).to(device))
+        return arrived, torch.from_numpy(reward).to(device), torch.from_numpy(ends).to(device)
+
+    def restarted(self, again: Tensor) -> Tensor:
+        seen = self._rows()
+        lanes = again.nonzero()[:, 0].tolist()
+        if lanes:
+            device = self.problem.device
+            seeds = torch.randint(2**31 - 1, again.shape, generator=self.generator, device=device).tolist()
+            for lane in lanes:
+                observation, _ = self._envs[lane].reset(seed=seeds[lane])
+                seen[lane] = flatten(self.task.observation_space, observation)
+            self._refuse_nonsense(seen, seen[:, 0])
+        return torch.from_numpy(seen).to(self.problem.device)
+
+    def _rows(self) -> np.ndarray:
+        return np.zeros((len(self.problem), self._width), np.float32)
+
+    def _refuse_nonsense(self, seen: np.ndarray, reward: np.ndarray) -> None:
+        wrong = ~(np.isfinite(seen).all(axis=1) & np.isfinite(reward))  # (B,)
+        if wrong.any():
+            problem = int(self.problem[int(wrong.nonzero()[0][0])])
+            raise CourseError(
+                Bilingual(
+                    f"{self.task.name}의 문제 {problem}에서 관측이나 보상이 유한한 수가 아닙니다. 그 환경의 step과 reset을 살펴보십시오.",
+                    f"In problem {problem} of {self.task.name} an observation or a reward is no finite number. "
+                    "Look at that environment's step and reset.",
+                )
+            )
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least
+
+
+def _listed(argument: str, problems: Sequence[Any]) -> list[Any]:
+    try:
+        listed = list(problems)
+    except TypeError:
+        listed = []
+    if not listed or isinstance(problems, str):
+        raise CourseError(
+            Bilingual(
+                f"{argument}에는 문제를 하나 이상 담은 목록을 주십시오. 받은 값: {problems!r}.",
+                f"{argument} must be a list of at least one problem. Got {problems!r}.",
+            )
+        )
+    return listed
