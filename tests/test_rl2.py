@@ -67,7 +67,7 @@ def test_acting_step_by_step_and_unrolling_whole_trials_give_the_same_hidden_sta
     policy = rl2.Policy(inputs, 16, len(task.actions), generator)
     drawn = task.draw(20, generator)
     trials, hidden, _ = rl2.play_trials(policy, task, drawn, generator, greedy=False)
-    sensed = rl2.sensed_features(task, drawn, trials.symbol, trials.instruction)
+    sensed = task.sensed(drawn, trials.symbol, trials.instruction)
     read = rl2.rl2_input(sensed, trials.action, trials.reward, trials.done, len(task.actions))
     new_episode = torch.ones_like(trials.done)
     new_episode[:, 1:] = trials.episode[:, 1:] != trials.episode[:, :-1]

@@ -25,13 +25,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_lib.agents.evaluation import evaluation_trials, what_is_known
 from course_lib.agents.networks import gru, linear
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.exact import exact_belief, exploration_information, knowledge_of, optimal_values, possible_problems
-from course_lib.exact.bandits import bayes_optimal_return
-from course_lib.exact.explorers import shortest_exploration
-from course_lib.tasks import Drawn, RunningTrials, TableTask, Trials, play
+from course_lib.exact import knowledge_of, possible_problems
+from course_lib.exact.references import perfect_exploration, references_of
+from course_lib.tasks import Drawn, Running, Task, Trials, play
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,12 @@ def rl2_input(sensed: Tensor, action: Tensor, reward: Tensor, done: Tensor, acti
     return torch.cat([sensed, before.to(sensed.dtype)], dim=-1)
 
 
+def continuous_input(sensed: Tensor, action: Tensor, reward: Tensor, done: Tensor, actions: int) -> Tensor:
+    """``rl2_input`` where an action is a vector, (B, T, A), and is read as it is."""
+    did = torch.cat([action, reward[..., None], done[..., None]], dim=-1)  # (B, T, A + 2)
+    return torch.cat([sensed, torch.cat([torch.zeros_like(did[:, :1]), did[:, :-1]], dim=1)], dim=-1)
+
+
 def carry_hidden_state(hidden: Tensor, new_episode: Tensor, new_trial: Tensor) -> Tensor:
     """The hidden state with which the next input is read: kept across episodes, zero for a new trial.
 
@@ -122,23 +128,38 @@ def trial_advantages(
 
 
 class Policy(nn.Module):
-    """A GRU with two heads: action logits and the value of the rest of the trial."""
+    """A GRU with two heads: action logits and the value of the rest of the trial.
 
-    def __init__(self, inputs: int, hidden: int, actions: int, generator: torch.Generator) -> None:
+    Of a continuous action the head gives the mean of a Gaussian; its spread is the same in every state.
+    """
+
+    def __init__(
+        self, inputs: int, hidden: int, actions: int, generator: torch.Generator, continuous: bool = False
+    ) -> None:
         super().__init__()
         self.memory = gru(inputs, hidden, generator)
         self.actor = linear(hidden, actions, generator, gain=0.01)
         self.critic = linear(hidden, 1, generator)
+        self.log_deviation = nn.Parameter(torch.full((actions,), -0.5)) if continuous else None  # (A,)
 
     def heads(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (…, A) and values (…) from hidden states (…, H)."""
+        """Logits or means (…, A) and values (…) from hidden states (…, H)."""
         return self.actor(hidden), self.critic(hidden)[..., 0]
 
+    def choose(self, logits: Tensor, generator: torch.Generator, greedy: bool) -> Tensor:
+        """An action of each row: (B, A) → (B,) int64, or (B, A) float32 where actions are continuous."""
+        if self.log_deviation is None:
+            return logits.argmax(-1) if greedy else sample(logits, generator)
+        noise = torch.randn(logits.shape, generator=generator, device=logits.device)
+        return logits if greedy else logits + self.log_deviation.exp() * noise
 
-def sensed_features(task, drawn: Drawn, symbol: Tensor, instruction: Tensor) -> Tensor:
-    """Features of what is sensed, and the instruction one-hot: (…, F + I)."""
-    asked = F.one_hot(instruction, drawn.tables.instructions).to(drawn.tables.features.dtype)
-    return torch.cat([F.embedding(symbol, drawn.tables.features), asked], dim=-1)
+    def log_prob_and_entropy(self, logits: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the action taken, log π(a | h), and of π(· | h), the entropy: (…) each, in nats."""
+        if self.log_deviation is None:
+            log_all = logits.log_softmax(-1)
+            return log_all.gather(-1, action[..., None])[..., 0], -(log_all.exp() * log_all).sum(-1)
+        gaussian = torch.distributions.Normal(logits, self.log_deviation.exp(), validate_args=False)
+        return gaussian.log_prob(action).sum(-1), gaussian.entropy().sum(-1)
 
 
 def unroll(policy: Policy, inputs: Tensor, new_episode: Tensor, carry: Callable) -> Tensor:
@@ -161,7 +182,7 @@ def unroll(policy: Policy, inputs: Tensor, new_episode: Tensor, carry: Callable)
 @torch.no_grad()
 def play_trials(
     policy: Policy,
-    task: TableTask,
+    task: Task,
     drawn: Drawn,
     generator: torch.Generator,
     *,
@@ -178,15 +199,17 @@ def play_trials(
         script: (steps,) actions to take, one after another, in the first episode, instead of the policy's.
         instruction: (B,) goals to ask for, instead of drawn ones.
     Returns:
-        The trials, the hidden states (B, T, H) and the logits (B, T, A).
+        The trials, the hidden states (B, T, H) and the logits or means (B, T, A).
     """
+    if task.continuous and make_input is rl2_input:
+        make_input = continuous_input
     hidden = torch.zeros(len(drawn.index), policy.memory.hidden_size, device=drawn.index.device)  # (B, H)
     episode_before, states, all_logits = None, [], []
 
-    def act(running: RunningTrials) -> Tensor:
+    def act(running: Running) -> Tensor:
         nonlocal hidden, episode_before
         first = episode_before is None
-        sensed = sensed_features(task, drawn, running.symbol, running.instruction)  # (B, F + I)
+        sensed = task.sensed(drawn, running.symbol, running.instruction)  # (B, F + I)
         # ``make_input`` shifts by one step: of two columns, the last step and this one, the second is the input.
         twice = [torch.stack([x, x], dim=1) for x in (sensed, running.action, running.reward, running.done)]
         pair = make_input(*twice, len(task.actions))  # (B, 2, inputs)
@@ -197,7 +220,7 @@ def play_trials(
         states.append(hidden)
         all_logits.append(logits)
         episode_before = running.episode
-        action = logits.argmax(-1) if greedy else sample(logits, generator)
+        action = policy.choose(logits, generator, greedy)
         if script is not None:
             scripted = (running.episode == 0) & ~running.resting
             action = torch.where(scripted, script[running.clock.clamp(max=len(script) - 1)], action)
@@ -217,7 +240,7 @@ def sample(logits: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def train(
-    task: TableTask,
+    task: Task,
     settings: Settings,
     generator: torch.Generator,
     resume: dict | None = None,
@@ -235,10 +258,11 @@ def train(
     Raises:
         CourseError: the settings don't fit the task, or the loss is no longer a number.
     """
+    if task.continuous and make_input is rl2_input:
+        make_input = continuous_input
     judge = Judge(task, settings, make_input, carry)
-    tables = task.tables
-    inputs = tables.features.shape[1] + tables.instructions + len(task.actions) + 2
-    policy = Policy(inputs, settings.hidden, len(task.actions), generator).to(generator.device)
+    inputs = task.sensed_size + len(task.actions) + 2
+    policy = Policy(inputs, settings.hidden, len(task.actions), generator, task.continuous).to(generator.device)
     optimizer = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
     update, env_steps, seconds, metrics = 0, 0, 0.0, {}
     if resume is not None:
@@ -283,8 +307,8 @@ def train(
             target = advantage + value
             centred = advantage[acts]
             advantage = (advantage - centred.mean()) / (centred.std() + 1e-6)
-            log_prob = logits.log_softmax(-1).gather(-1, trials.action[..., None])[..., 0]  # (B, T)
-            sensed = sensed_features(task, drawn, trials.symbol, trials.instruction)
+            log_prob, _ = policy.log_prob_and_entropy(logits, trials.action)  # (B, T)
+            sensed = task.sensed(drawn, trials.symbol, trials.instruction)
             inputs_ = make_input(sensed, trials.action, trials.reward, trials.done, len(task.actions))
             new_episode = torch.ones_like(trials.done)
             new_episode[:, 1:] = trials.episode[:, 1:] != trials.episode[:, :-1]
@@ -295,13 +319,12 @@ def train(
             for part in order.chunk(settings.minibatches):
                 states = unroll(policy, inputs_[part], new_episode[part], carry)  # (b, T, H)
                 new_logits, new_value = policy.heads(states)
-                log_all = new_logits.log_softmax(-1)
-                ratio = (log_all.gather(-1, trials.action[part][..., None])[..., 0] - log_prob[part]).exp()
+                new_log_prob, surprise = policy.log_prob_and_entropy(new_logits, trials.action[part])
+                ratio = (new_log_prob - log_prob[part]).exp()
                 gain = torch.min(
                     ratio * advantage[part],
                     ratio.clamp(1 - settings.clip, 1 + settings.clip) * advantage[part],
                 )
-                surprise = -(log_all.exp() * log_all).sum(-1)
                 policy_loss = -mean_where(gain, acts[part])
                 value_loss = mean_where((new_value - target[part]) ** 2, counts[part])
                 entropy = mean_where(surprise, acts[part])
@@ -339,24 +362,13 @@ def mean_where(values: Tensor, mask: Tensor) -> Tensor:
 class Judge:
     """Exact references of a task, and how a policy fares beside them. It never draws from the training's generator."""
 
-    def __init__(self, task: TableTask, settings: Settings, make_input: Callable, carry: Callable) -> None:
+    def __init__(self, task: Task, settings: Settings, make_input: Callable, carry: Callable) -> None:
         self.task, self.settings, self.how = task, settings, dict(make_input=make_input, carry=carry)
-        self.script = self.perfect_script = None
-        if task.problem_count is None:
-            best = bayes_optimal_return(task.arms, task.pulls) if task.pulls <= 12 else float("nan")
-            self.references = dict(optimal_return=best, no_exploration_return=task.pulls / 2)
-            self.test, self.goals = task.draw(2000, torch.Generator().manual_seed(20161109), "test"), None
-        else:
-            goals = task.tables.instructions - 1
-            self.test = task.each(copies=goals, split="test")
-            self.goals = torch.arange(1, goals + 1).repeat(len(self.test.index) // goals)
-            self.knowledge = knowledge_of(task)
-            self.references = dict(
-                optimal_return=float(optimal_values(task)[:, 1:].mean()),
-                no_exploration_return=self.knowledge.no_exploration,
-            )
-            script = shortest_exploration(task)
-            self.perfect_script = torch.cat([script, torch.tensor([task.end_action])])
+        self.references = references_of(task)
+        self.test, self.goals = evaluation_trials(task)
+        self.script, self.perfect_script = None, perfect_exploration(task)
+        if self.perfect_script is not None and task.end_action is not None:
+            self.perfect_script = torch.cat([self.perfect_script, torch.tensor([task.end_action])])
         if settings.explorer == "perfect":
             self.script = self.perfect_script
         if self.perfect_script is None and "perfect" in (settings.explorer, settings.executor):
@@ -367,7 +379,7 @@ class Judge:
                 )
             )
         if settings.executor == "perfect":
-            worth = self.knowledge.execution_worth
+            worth = knowledge_of(task).execution_worth
             keys = torch.tensor([sum(1 << problem for problem in problems) for problems in worth])
             self._keys, order = keys.sort()
             self._worth = torch.tensor(list(worth.values()))[order]
@@ -404,18 +416,16 @@ class Judge:
             policy, task, self.test, generator, greedy=True, script=self.script, instruction=self.goals, **self.how
         )
         metrics = metrics | dict(test_return=float(trials.returns(task.trial).mean()))
-        belief = None
-        if task.problem_count is not None:
-            belief = exact_belief(task.tables, trials)
-            metrics["information"] = float(exploration_information(task.tables, trials).mean())
-            metrics["information_max"] = float(torch.log(torch.tensor(float(task.problem_count))))
+        belief, known = what_is_known(task, trials)
+        metrics |= known
+        if self.perfect_script is not None:
             told, _, _ = play_trials(
                 policy, task, self.test, generator, greedy=True,
                 script=self.perfect_script, instruction=self.goals, **self.how,
             )  # fmt: skip
             metrics["execution_given_exploration"] = float(told.returns(task.trial).mean())
-            if self.settings.executor == "perfect":
-                metrics["test_return"] = float(self.worth_of_knowledge(trials).mean())
+        if self.settings.executor == "perfect":
+            metrics["test_return"] = float(self.worth_of_knowledge(trials).mean())
         return Snapshot(
             method="rl2",
             task=task.name,

@@ -195,7 +195,7 @@ def mean_where(value: Tensor, counted: Tensor) -> Tensor:
 
 
 def city_plan(task) -> dict | None:
-    """What a drawing needs to know of a city; None for a task that has no grid."""
+    """What a drawing needs to know of a city or of an empty grid; None for a task that has no grid."""
     if not hasattr(task, "cell"):
         return None
     return {
@@ -203,8 +203,8 @@ def city_plan(task) -> dict | None:
         "height": task.height,
         "start": list(task.cell(task.tables.start)),
         "goals": [list(cell) for cell in task.goals],
-        "stops": [list(cell) for cell in task.bus_stops],
-        "map": None if task.map_cell is None else list(task.map_cell),
+        "stops": [list(cell) for cell in getattr(task, "bus_stops", ())],
+        "map": None if getattr(task, "map_cell", None) is None else list(task.map_cell),
     }
 
 
@@ -262,9 +262,9 @@ def trials_shown(trials: Trials, task) -> dict:
         "trial_length": as_int16(few.valid.shape[1] - few.valid.flip(1).int().argmax(dim=1)),  # (N,)
         "trial_return": counted[chosen].sum(dim=1).numpy().astype(np.float32),  # (N,)
         "trial_instruction": as_int16(few.instruction),  # (N, T)
-        "trial_state": as_int16(few.state),
-        "trial_arrived": as_int16(few.arrived),
-        "trial_action": as_int16(few.action),
+        "trial_state": as_int16(numbered(few.state)),
+        "trial_arrived": as_int16(numbered(few.arrived)),
+        "trial_action": as_int16(numbered(few.action)),
         "trial_valid": few.valid.numpy().astype(np.int8),
         "trial_episode": as_int16(few.episode),
         "boundary": [float(start.min()), float(start.median()), float(start.max())],
@@ -274,7 +274,7 @@ def trials_shown(trials: Trials, task) -> dict:
     if plan is not None:
         shown["city"] = plan
         shown["visits"] = exploration_visits(trials, plan["width"] * plan["height"]).numpy()  # (S,)
-    else:
+    elif not trials.action.is_floating_point():
         names = getattr(task, "actions", None)
         actions = len(names) if names else int(trials.action.max()) + 1
         shown["actions"] = list(names) if names else [str(a) for a in range(actions)]
@@ -295,7 +295,7 @@ def hidden_shown(snapshot: Snapshot, axes_before: Tensor | None) -> dict:
         "points": ((hidden[points_of] - mean) @ axes).numpy().astype(np.float32),  # (P, T, 2)
         "points_problem": as_int16(trials.problem[points_of]),  # (P,)
         "points_going": going[points_of].numpy().astype(np.int8),  # (P, T)
-        "points_action": as_int16(trials.action[points_of]),  # (P, T)
+        "points_action": as_int16(numbered(trials.action[points_of])),  # (P, T)
         "variance": part,
         "axes": axes,
     }
@@ -318,6 +318,11 @@ def probe_shown(snapshot: Snapshot, task) -> dict:
 def finite(numbers: dict[str, float]) -> dict[str, float]:
     """Those that are numbers: JSON has no NaN."""
     return {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
+
+
+def numbered(values: Tensor) -> Tensor:
+    """States or actions that have numbers, (N, T); zeros where they are vectors, (N, T, ·), which no panel names."""
+    return values if values.dim() == 2 else torch.zeros(values.shape[:2], dtype=torch.int64)
 
 
 def as_int16(values: Tensor) -> np.ndarray:

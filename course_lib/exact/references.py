@@ -1,0 +1,64 @@
+"""The exact numbers that belong beside a learned one: ``references_of(task)``.
+
+- ``optimal_return``: the best a trial can return to whoever knows how to explore, as far as it is known exactly;
+- ``no_exploration_return``: the best without having found anything out.
+
+Where one of them is not known exactly it is left out, rather than estimated.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from torch import Tensor
+
+from course_lib.bilingual import CourseError
+from course_lib.exact.bandits import bayes_optimal_return
+from course_lib.exact.explorers import shortest_exploration
+from course_lib.exact.planning import knowledge_of, optimal_values
+from course_lib.tasks import BernoulliBandit, Tables, Task, TableTask
+
+
+@cache
+def references_of(task: Task) -> dict[str, float]:
+    """Exact returns of a trial of this task, by name; empty for a task of which nothing exact is known."""
+    if isinstance(task, BernoulliBandit):
+        return bandit_references(task)
+    if explores_then_executes(task):
+        known = average_over_instructions(task.tables, optimal_values(task))
+        return dict(
+            optimal_return=float(known[task.splits["test"]].mean()),
+            no_exploration_return=knowledge_of(task).no_exploration,
+        )
+    return {}
+
+
+def bandit_references(task: BernoulliBandit) -> dict[str, float]:
+    """By dynamic programming where that is feasible; a bandit never explored pays half its pulls."""
+    found = dict(no_exploration_return=task.pulls / 2)
+    if task.pulls <= 12:
+        found["optimal_return"] = bayes_optimal_return(task.arms, task.pulls)
+    return found
+
+
+def average_over_instructions(tables: Tables, values: Tensor) -> Tensor:
+    """Values by problem and instruction (M, I) → by problem (M,), as often as each instruction is asked."""
+    if tables.instruction_chance is None:
+        return values[:, 1:].mean(dim=1)
+    return (values * tables.instruction_chance).sum(dim=1)
+
+
+def explores_then_executes(task: Task) -> bool:
+    """A finite task without chance, whose trial is one exploration episode, then one that is asked for something."""
+    return isinstance(task, TableTask) and not task.tables.random and task.trial.instructed == (False, True)
+
+
+@cache
+def perfect_exploration(task: Task) -> Tensor | None:
+    """Actions of an exploration episode after which the problem is known, (steps,) int64; None if there are none."""
+    if not explores_then_executes(task):
+        return None
+    try:
+        return shortest_exploration(task)
+    except CourseError:
+        return None
