@@ -1,21 +1,22 @@
 """GridNavi's exact values: goal known, Bayes-optimal, and without learning.
 
-**Why the Bayes-optimal value is what it is.** Count *goal steps*, the steps that end on the goal, summed over the
-M problems; a return is 1.1 · goal steps / M − 0.1 · steps, so more goal steps are a greater return.
+**Why the Bayes-optimal value is what it is.** Count *goal steps*, the steps that end on the goal, summed
+over the M problems; a return is 1.1 · goal steps / M − 0.1 · steps, so more goal steps are a greater
+return.
 
-*No policy does better* (``goal_steps_at_most``). Until the goal pays, all problems look the same, so in
-the first episode one list of cells is walked, whatever the problem, and is left only once the goal is found (a
-random policy is a mixture of such lists). The step t pays only in problems whose goal was stood on by then. The
-nearest cell that may be the goal is d steps away and each step enters one cell, so there are at
+*No policy does better* (``goal_steps_at_most``). Until the goal pays, all problems look the same, so in the
+first episode one list of cells is walked, whatever the problem, and is left only once the goal is found (a
+random policy is a mixture of such lists). The step t pays only in problems whose goal was stood on by then.
+The nearest cell that may be the goal is d steps away and each step enters one cell, so there are at
 most t − d + 1 of them. In a later episode nobody beats the one who knows the goal.
 
-*One policy does as well* (``bayes_optimal_plan``). Step onto a nearest possible goal and from then on onto a new
-one with every step, such that all that the clock leaves over lies on *one* shortest path from the start. In the
-next episodes walk that path: a goal on it is found as early as if it had been known. In the 5 × 5 grid, 14 cells
-are searched in the first episode, and the 7 left over are the left and the upper edge.
+*One policy does as well* (``bayes_optimal_plan``). Step onto a nearest possible goal and from then on onto
+a new one with every step, such that all that the clock leaves over lies on *one* shortest path from the
+start. In the next episodes walk that path: a goal on it is found as early as if it had been known. In the
+5 × 5 grid, 14 cells are searched in the first episode, and the 7 left over are the left and the upper edge.
 
-Both are counted in whole numbers, so the two are equal, not just close. Where no such walk exists (a horizon of 10,
-for one), nothing is proved here, and ``bayes_optimal_plan`` says so.
+Both are counted in whole numbers, so the two are equal, not just close. Where no such walk exists (a
+horizon of 10, for one), nothing is proved here, and ``bayes_optimal_plan`` says so.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ def no_learning_return(task: GridNavi) -> float:
 def references(task: GridNavi) -> dict[str, float]:
     """Reference values of a whole trial, all episodes counted: ``optimal_return`` is the Bayes-optimal one.
 
-    ``oracle_return`` knows the goal; ``no_exploration_return`` never learns from a reward. Where no optimum is
-    proved, ``optimal_return`` is left out.
+    ``oracle_return`` knows the goal; ``no_exploration_return`` never learns from a reward. Where no optimum
+    is proved, ``optimal_return`` is left out.
     """
     episodes = task.trial.episodes
     known = {
@@ -107,7 +108,7 @@ def goal_steps(task: GridNavi, trials: Trials) -> list[int]:
 
 
 def goal_steps_at_most(task: GridNavi) -> list[int]:
-    """An upper bound on the goal steps of each episode, for any policy that begins without knowing the goal."""
+    """An upper bound on the goal steps of each episode, for any policy that is not told the goal."""
     horizon, distances = task.trial.horizon, [x + y for x, y in task.goals]
     nearest = min(distances)
     looked_at = [min(len(distances), max(0, t - nearest + 1)) for t in range(1, horizon + 1)]
@@ -125,7 +126,7 @@ def bayes_optimal_plan(task: GridNavi) -> SearchPlan:
     Raises:
         CourseError: there is none, so the value remains unproved.
     """
-    count = min(len(task.goals), max(0, task.trial.horizon - 1))  # cells that can be looked at, the nearest 2 away
+    count = min(len(task.goals), max(0, task.trial.horizon - 1))  # as many can be looked at; 2 steps to the first
     for later in _shortest_paths((task.width - 1, task.height - 1)):
         rest = set(task.goals) - (set(later) if task.trial.episodes > 1 else set(task.goals))
         for entry in ((2, 0), (0, 2)):
@@ -140,8 +141,8 @@ def bayes_optimal_plan(task: GridNavi) -> SearchPlan:
         Bilingual(
             f"한 변 {task.width}, horizon {task.trial.horizon}인 gridnavi에는 베이즈 최적값의 증명이 없습니다. "
             "기본값(5, 15)을 쓰거나 상한 goal_steps_at_most를 쓰십시오.",
-            f"For gridnavi of side {task.width} and horizon {task.trial.horizon} no Bayes-optimal value is proved. "
-            "Use the default (5, 15), or the upper bound goal_steps_at_most.",
+            f"For gridnavi of side {task.width} and horizon {task.trial.horizon} no Bayes-optimal value is "
+            "proved. Use the default (5, 15), or the upper bound goal_steps_at_most.",
         )
     )
 
@@ -158,7 +159,7 @@ def _shortest_paths(to: Cell) -> Iterator[tuple[Cell, ...]]:
 
 
 def _walk(task: GridNavi, walked: list[Cell], missing: set[Cell], count: int) -> list[Cell] | None:
-    """``walked``, continued to ``count`` different goal cells, each beside the last, none of ``missing`` left."""
+    """``walked``, continued to ``count`` different goal cells, each beside the last, all of ``missing`` in it."""
     if len(walked) >= count:
         return None if missing else walked[:count]
     if len(missing) > count - len(walked):
@@ -174,12 +175,12 @@ def _walk(task: GridNavi, walked: list[Cell], missing: set[Cell], count: int) ->
 
 
 class BayesOptimal:
-    """The policy of a plan, for ``play``: look for the goal as planned, and once it has paid, go there and stay."""
+    """The policy of a plan, for ``play``: look for the goal as planned; once it has paid, go there and stay."""
 
     def __init__(self, task: GridNavi, plan: SearchPlan | None = None) -> None:
         self.task = task
         plan = bayes_optimal_plan(task) if plan is None else plan
-        self.first, self.later = (self._actions(cells) for cells in (plan.first, plan.later))  # (horizon,) each
+        self.first, self.later = self._actions(plan.first), self._actions(plan.later)  # (horizon,) each
         # to_goal[m, clock, s]: an action of a shortest way to goal m.
         self.to_goal = optimal_actions(task)[:, 0].int().argmax(dim=-1)
         self.problem_at = torch.full((task.tables.states,), -1)
@@ -197,7 +198,8 @@ class BayesOptimal:
 
     def __call__(self, running: RunningTrials) -> Tensor:
         if running is not self._running:
-            self._running, self.found = running, torch.full_like(running.problem, -1)  # (B,) the goal's number
+            self._running = running
+            self.found = torch.full_like(running.problem, -1)  # (B,) the goal's number
         self.found = torch.where(running.reward > 0, self.problem_at[running.arrived], self.found)
         clock = running.clock.clamp(max=self.task.trial.horizon - 1)
         looking = torch.where(running.episode == 0, self.first[clock], self.later[clock])

@@ -4,14 +4,21 @@ How long the drawn problem z is held makes all the difference, so it is an argum
 
 - ``"episode"``: until the episode ends. This is posterior sampling (Strens 2000, "A Bayesian framework for
   reinforcement learning"; Osband, Russo, Van Roy 2013), and what PEARL does with its latent variable;
-- ``"step"``: for one step. A walk towards one place is given up for another before it arrives, so that what takes
-  many steps in one direction is hardly ever done;
+- ``"step"``: for one step;
 - ``"refuted"``: until what was seen rules z out, or the episode ends;
 - ``"known"``: as "episode", but from the moment that only one problem is left possible, act for that one.
 
-In every case the posterior takes in each step as it happens; only the *use* of it waits. Where several actions
-are optimal for z, one of them is drawn evenly. With a uniform prior and deterministic tables the posterior is
-uniform over the problems still possible, so it is exact; see ``exact.belief``.
+Redrawing at each step changes two things at once, and it is worth telling them apart. It gives up a walk
+towards one place for another before it arrives, so what takes many steps in one direction is hardly ever
+done: in a ``Corridor`` of 20 cells to either side four episodes find the goal in 43 % of the trials, where
+holding z needs two for all of them. But it also reacts to what was seen, where holding z stands on the
+wrong cell until the episode ends; on GridNavi, where every cell on the way is a possible goal, that
+outweighs the dithering (24.9 against 7.8). "refuted" reacts as well and doesn't dither, and is better than
+both (32). Numbers: ``figures/grid_navi.json``.
+
+In every case the posterior takes in each step as it happens; only the *use* of it waits. Where several
+actions are optimal for z, one of them is drawn evenly. With a uniform prior and deterministic tables the
+posterior is uniform over the problems still possible, so it is exact; see ``exact.belief``.
 """
 
 from __future__ import annotations
@@ -26,7 +33,7 @@ from course_lib.exact.planning import ending_reward
 from course_lib.tasks.tables import RunningTrials, TableTask
 from course_lib.tasks.task import Trials, play
 
-HELD = {"episode": "until the episode ends", "step": "for a step", "refuted": "until ruled out", "known": "or until z is known"}
+HELD = ("episode", "step", "refuted", "known")
 TIED = 1e-4  # values of two actions that differ by less are the same number, added up in another order
 
 
@@ -65,9 +72,10 @@ def optimal_actions(task: TableTask) -> Tensor:
     It is filled problem by problem, so that even a large family needs no more memory than the answer.
     """
     _check_deterministic(task)
-    shape = task.tables.problems, task.tables.instructions, task.trial.horizon, task.tables.states, task.tables.actions
+    tables = task.tables
+    shape = tables.problems, tables.instructions, task.trial.horizon, tables.states, tables.actions
     optimal = torch.empty(shape, dtype=torch.bool)
-    for part in torch.arange(task.tables.problems).split(32):
+    for part in torch.arange(tables.problems).split(32):
         values = optimal_action_values(task, part)
         optimal[part] = values >= values.max(dim=-1, keepdim=True).values - TIED
     return optimal
@@ -100,7 +108,7 @@ class PossibleProblems:
         agrees = tables.next_state[:, state, running.action] == running.arrived  # (M, B)
         if tables.reward.shape[0] > 1:
             pays = tables.reward[:, instruction, state, running.action]  # (M, B)
-            # What was paid, without the cost of the steps left where the episode was ended early: alike in all.
+            # Without the cost of steps left where the episode was ended early: alike in all problems.
             agrees &= pays == pays.gather(0, running.problem[None])
         self.possible = self.possible & (agrees | resting).T & self._shows()
         self._remember()
@@ -109,9 +117,9 @@ class PossibleProblems:
 class PosteriorSampling:
     """A policy for ``play``: act optimally for a problem z drawn from the exact posterior.
 
-    In an episode that asks for nothing in a task that otherwise does ask (a city's exploration), there is nothing
-    to be optimal for. There it acts as if asked for one of the instructions, drawn when the episode begins:
-    exploring is pretended execution, which is all that posterior sampling knows.
+    In an episode that asks for nothing in a task that otherwise does ask (a city's exploration), there is
+    nothing to be optimal for. There it acts as if asked for one of the instructions, drawn when the
+    episode begins: exploring is pretended execution, which is all that posterior sampling knows.
 
     Args:
         task: deterministic tables.
@@ -122,7 +130,7 @@ class PosteriorSampling:
     """
 
     def __init__(self, task: TableTask, generator: torch.Generator, held: str = "episode") -> None:
-        known_or_error(HELD, held, Bilingual("z 유지 방식", "way to hold z"))
+        known_or_error(dict.fromkeys(HELD), held, Bilingual("z 유지 방식", "way to hold z"))
         self.task, self.generator, self.held = task, generator, held
         self.optimal = optimal_actions(task)
         self._running: RunningTrials | None = None
@@ -185,7 +193,7 @@ def _check_deterministic(task: TableTask) -> None:
             Bilingual(
                 f"{task.name}에는 우연이 섞여 있어서, 사후 분포가 아직 가능한 문제들의 균등 분포가 아닙니다. "
                 "전이와 보상이 정해져 있는 태스크를 주십시오.",
-                f"Chance has a part in {task.name}, so its posterior is not uniform over the problems still possible. "
-                "Give a task whose transitions and rewards are certain.",
+                f"Chance has a part in {task.name}, so its posterior is not uniform over the problems still "
+                "possible. Give a task whose transitions and rewards are certain.",
             )
         )

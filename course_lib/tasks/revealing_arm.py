@@ -1,8 +1,8 @@
 """The revealing-arm bandit: one arm pays nothing and says which of the others will.
 
-In problem m arm m + 1 pays 1 and all others 0. Pulling arm 0 shows a sign with the number of the paying arm;
-any other arm shows nothing. A trial is one pull to explore, whose reward is neither seen nor counted, and one
-pull that counts. Knowing the arm is worth 1, guessing 1 / (|A| − 1).
+In problem m arm m + 1 pays 1 and all others 0. Pulling arm 0 shows a sign with the number of the paying
+arm; any other arm shows nothing. A trial is one pull to explore, whose reward is neither seen nor counted,
+and one pull that counts. Knowing the arm is worth 1, guessing 1 / (|A| − 1).
 
 Source of the problem: the tabular analysis of DREAM (Liu, Raghunathan, Liang, Finn 2021), which asks how
 many samples it takes until exploring is learned: see ``course_lib.exact.revealing_arm``.

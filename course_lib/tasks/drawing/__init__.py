@@ -13,7 +13,7 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.city import City
 from course_lib.tasks.drawing import bandit, city, grid_navi, revealing_arm
-from course_lib.tasks.grid_navi import GridNavi
+from course_lib.tasks.grid_navi import HiddenGoal
 from course_lib.tasks.revealing_arm import RevealingArm
 from course_lib.tasks.task import Running, Task
 
@@ -21,7 +21,7 @@ from course_lib.tasks.task import Running, Task
 DRAWN_BY: dict[type[Task], ModuleType] = {
     City: city,
     BernoulliBandit: bandit,
-    GridNavi: grid_navi,
+    HiddenGoal: grid_navi,
     RevealingArm: revealing_arm,
 }
 

@@ -9,18 +9,18 @@ import numpy as np
 from course_lib.tasks.drawing.shapes import (
     AGENT, ASKED, FLAG, GRID, GROUND, PIXELS, POLE, POSSIBLE, RIM, box, disc, paint, pennant,
 )  # fmt: skip
-from course_lib.tasks.grid_navi import Cell, GridNavi
+from course_lib.tasks.grid_navi import Cell, HiddenGoal
 from course_lib.tasks.tables import RunningTrials
 
 
-def agent_and_goal(grid: GridNavi, running: RunningTrials, lane: int) -> tuple[Cell, Cell | None]:
+def agent_and_goal(grid: HiddenGoal, running: RunningTrials, lane: int) -> tuple[Cell, Cell | None]:
     """Where the agent of this lane stands, and the goal if the last step has shown it."""
     paid = float(running.reward[lane]) > 0
     return grid.cell(running.state[lane]), grid.cell(running.arrived[lane]) if paid else None
 
 
-def picture(grid: GridNavi, running: RunningTrials, lane: int) -> np.ndarray:
-    """The grid from above: (side · PIXELS, side · PIXELS, 3) uint8."""
+def picture(grid: HiddenGoal, running: RunningTrials, lane: int) -> np.ndarray:
+    """The grid from above: (height · PIXELS, width · PIXELS, 3) uint8."""
     agent, goal = agent_and_goal(grid, running, lane)
     rows = []
     for y in reversed(range(grid.height)):
@@ -46,7 +46,7 @@ def _tile(possible: bool, goal: bool, agent: bool) -> np.ndarray:
     return tile
 
 
-def text(grid: GridNavi, running: RunningTrials, lane: int) -> str:
+def text(grid: HiddenGoal, running: RunningTrials, lane: int) -> str:
     """The grid in letters, one row a line, the agent between brackets."""
     agent, goal = agent_and_goal(grid, running, lane)
     lines = [f"에피소드 / episode {int(running.episode[lane]) + 1}"]

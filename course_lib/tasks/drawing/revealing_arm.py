@@ -1,4 +1,4 @@
-"""The revealing-arm bandit as its agent knows it: the last pull, what it paid, and the sign while it is shown."""
+"""The revealing-arm bandit as its agent knows it: the last pull, what it paid, the sign while it is shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ A_ROW = 16  # arms beside each other
 
 
 def known(running: RunningTrials, lane: int) -> tuple[int | None, float, int | None]:
-    """The arm that the last step pulled (None in a pause), what it paid, and the arm that a sign names now."""
+    """The arm that the last step pulled (None in a pause), what it paid, the arm that a sign names now."""
     pulled = bool(running.done[lane])  # an episode is one pull
     sign = int(running.symbol[lane])
     return int(running.action[lane]) if pulled else None, float(running.reward[lane]), sign or None
