@@ -69,6 +69,12 @@ class Tables:
         return self.reward.expand(self.problems, -1, -1, -1)
 
     @cached_property
+    def ends_by_action(self) -> Tensor:
+        """Whether what an action leads to ends the episode: (M, I, S, A) bool."""
+        goes = self.next_state[:, None].expand(-1, self.instructions, -1, -1).flatten(2)  # (M, I, S·A)
+        return self.ends.expand(self.problems, -1, -1).gather(2, goes).view(-1, *self.reward.shape[1:])
+
+    @cached_property
     def reaching(self) -> Tensor:
         """``transition`` summed up to each state, by which one is drawn: (M, S, A, S)."""
         return self.transition.cumsum(dim=-1)
@@ -165,17 +171,17 @@ class RunningTrials(Running):
         tables = self.tables = drawn.tables
         self._sense_row = drawn.index * tables.states  # (B,) where each problem's states begin
         self._next_row = self._sense_row * tables.actions
+        self._starts = torch.full_like(drawn.index, tables.start)
         super().__init__(task, drawn, generator)
         left = task.trial.horizon - 1 - torch.arange(task.trial.horizon + 1, device=drawn.index.device)
         self._ending_costs = task.waiting_cost * left  # (horizon + 1,) float32; at the horizon all is over anyway
+        self._rewards = tables.reward_by_problem.flatten()
         self._find_rows()
 
     def _find_rows(self) -> None:
-        """Where the rewards and the ends of each trial's episodes begin: (B, K), flattened to (B·K,)."""
-        tables, problem = self.tables, self.problem[:, None] * self.tables.instructions
-        shared_reward, shared_ends = tables.reward.shape[0] == 1, tables.ends.shape[0] == 1
-        self._reward_rows = (self._instruction + (0 if shared_reward else problem)).flatten() * (tables.states * tables.actions)
-        self._ends_rows = (self._instruction + (0 if shared_ends else problem)).flatten() * tables.states
+        """Where the rewards of each trial's episodes begin: (B, K), flattened to (B·K,)."""
+        asked = self.problem[:, None] * self.tables.instructions + self._instruction  # (B, K)
+        self._reward_rows = asked.flatten() * (self.tables.states * self.tables.actions)
         self._paid_for = (self._instruction > 0).flatten().float()  # only what was asked for costs anything
 
     @property
@@ -183,7 +189,7 @@ class RunningTrials(Running):
         return self.tables.sense.view(-1).index_select(0, self._sense_row + self.state)  # (B,)
 
     def restarted(self, again: Tensor) -> Tensor:
-        return torch.full_like(self.problem, self.tables.start)
+        return self._starts
 
     def drawn_instructions(self) -> Tensor:
         count, episodes = len(self.problem), self.task.trial.episodes
@@ -202,14 +208,16 @@ class RunningTrials(Running):
         task, tables = self.task, self.tables
         now = self._first_episode + self.episode  # (B,) this trial's episode among all
         place = torch.add(action, self.state, alpha=tables.actions)  # (B,) of (state, action) in its table
+        reward_place = self._reward_rows.index_select(0, now) + place
+        reward = self._rewards.index_select(0, reward_place)
         if tables.transition is None:
             arrived = tables.next_state.view(-1).index_select(0, self._next_row + place)
+            ends = tables.ends_by_action.view(-1).index_select(0, reward_place)
         else:
             up_to = tables.reaching.view(-1, tables.states).index_select(0, self._next_row + place)  # (B, S)
             chance = torch.rand(len(action), 1, generator=self.generator, device=action.device)
             arrived = (up_to < chance).sum(dim=1).clamp(max=tables.states - 1)
-        reward = tables.reward.view(-1).index_select(0, self._reward_rows.index_select(0, now) + place)
-        ends = tables.ends.view(-1).index_select(0, self._ends_rows.index_select(0, now) + arrived)
+            ends = tables.ends.expand(tables.problems, -1, -1)[self.problem, self.instruction, arrived]
         if tables.reward_noise == "bernoulli":
             chance = torch.rand(reward.shape, generator=self.generator, device=reward.device)
             reward = (chance < reward).float()

@@ -299,7 +299,7 @@ class Running(ABC):
 
 def _from_0_below(numbers: Tensor, limit: int) -> bool:
     lowest, highest = numbers.aminmax()
-    return bool(lowest >= 0) and bool(highest < limit)
+    return lowest.item() >= 0 and highest.item() < limit
 
 
 def where(mask: Tensor, yes: Tensor, no: Tensor) -> Tensor:
