@@ -29,7 +29,10 @@ def register(task: str, spelling: str) -> None:
                 entry_point="course_lib.tasks.gym:TaskEnv",
                 vector_entry_point="course_lib.tasks.gym:TaskVectorEnv",
                 kwargs={"task": task, **arguments},
-                order_enforce=False,  # the environment says it itself, in both languages
+                # The environment says itself what is wrong, in both languages; gymnasium 1.4's own checker breaks
+                # down in the step after a first reset that was refused.
+                order_enforce=False,
+                disable_env_checker=True,
             )
 
 

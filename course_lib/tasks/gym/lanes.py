@@ -164,8 +164,8 @@ class Lanes:
         }
         if self._cells is not None:
             told["cell"] = self._cells[state]
-        if self.whole_trials:
-            told["episode"] = running.episode.numpy().copy()
+        if self.whole_trials:  # "episode" is what gymnasium and Stable-Baselines3 keep their statistics under
+            told["trial_episode"] = running.episode.numpy().copy()
             told["pause"] = (running.resting & ~running.finished).numpy()
         return told
 

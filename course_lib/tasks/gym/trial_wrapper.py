@@ -100,6 +100,9 @@ class TrialWrapper(gymnasium.Wrapper, RecordConstructorArgs):
             dtype=np.float32,
         )
         self._nothing_done = np.zeros(acts.shape[0] + 2, np.float32)  # (A + 2,): action, reward, done
+        self._paused = self._nothing_done.copy()
+        if isinstance(env.action_space, gymnasium.spaces.Discrete):
+            self._paused[0] = 1.0  # the first action in place of the one that was dropped, as in our trials
         self._episode, self._over, self._waiting = -1, False, False
         self._dice, _ = seeding.np_random()
 
@@ -142,7 +145,7 @@ class TrialWrapper(gymnasium.Wrapper, RecordConstructorArgs):
             )
         if self._waiting:
             self._begin_episode()
-            return self._seen(self._nothing_done), 0.0, False, False, self._told()
+            return self._seen(self._paused), 0.0, False, False, self._told()
         self._last_seen, paid, terminated, truncated, self._info = self.env.step(action)
         ended, last_episode = terminated or truncated, self._episode == self.episodes - 1
         did = np.concatenate([flatten(self.env.action_space, action), [paid, ended]]).astype(np.float32)
@@ -165,4 +168,4 @@ class TrialWrapper(gymnasium.Wrapper, RecordConstructorArgs):
 
     def _told(self) -> dict[str, Any]:
         """The environment's own info, the problem of the trial, the number of the episode, and whether this is a pause."""
-        return {**self._info, "problem": self._problem, "episode": self._episode, "pause": self._waiting}
+        return {**self._info, "problem": self._problem, "trial_episode": self._episode, "pause": self._waiting}
