@@ -132,13 +132,14 @@ class Brought(Task):
         """An environment of this problem that nobody else uses: a spare one, or a new one."""
         try:
             return self._spare[problem].pop()
-        except IndexError:
-            env = self._make_env(self.problems[problem])
+        except IndexError:  # none is spare
+            pass
+        env = self._make_env(self.problems[problem]) if callable(self._make_env) else self._make_env
         if not isinstance(env, gymnasium.Env):
             raise CourseError(
                 Bilingual(
-                    f"make_env(problem)은 gymnasium 환경을 돌려주어야 합니다. 받은 것: {type(env).__name__}.",
-                    f"make_env(problem) must return a gymnasium environment. Got {type(env).__name__}.",
+                    f"make_env는 문제를 받아 gymnasium 환경을 돌려주는 함수여야 합니다. 받은 것: {type(env).__name__}.",
+                    f"make_env must be a function from a problem to a gymnasium environment. Got {type(env).__name__}.",
                 )
             )
         spaces = env.observation_space, env.action_space
