@@ -126,9 +126,11 @@ def bayes_optimal_plan(task: GridNavi) -> SearchPlan:
     Raises:
         CourseError: there is none, so the value remains unproved.
     """
-    count = min(len(task.goals), max(0, task.trial.horizon - 1))  # as many can be looked at; 2 steps to the first
+    count = min(len(task.goals), max(0, task.trial.horizon - 1))  # as many as can be looked at
+    # What the first episode must not leave over: all that a later one could reach but does not pass.
+    pays_later = {goal for goal in task.goals if sum(goal) <= task.trial.horizon and task.trial.episodes > 1}
     for later in _shortest_paths((task.width - 1, task.height - 1)):
-        rest = set(task.goals) - (set(later) if task.trial.episodes > 1 else set(task.goals))
+        rest = pays_later - set(later)
         for entry in ((2, 0), (0, 2)):
             walk = _walk(task, [entry], rest - {entry}, count)
             if walk is not None:
@@ -159,7 +161,7 @@ def _shortest_paths(to: Cell) -> Iterator[tuple[Cell, ...]]:
 
 
 def _walk(task: GridNavi, walked: list[Cell], missing: set[Cell], count: int) -> list[Cell] | None:
-    """``walked``, continued to ``count`` different goal cells, each beside the last, all of ``missing`` in it."""
+    """``walked``, continued to ``count`` different goal cells, each beside the last, ``missing`` included."""
     if len(walked) >= count:
         return None if missing else walked[:count]
     if len(missing) > count - len(walked):
@@ -175,7 +177,7 @@ def _walk(task: GridNavi, walked: list[Cell], missing: set[Cell], count: int) ->
 
 
 class BayesOptimal:
-    """The policy of a plan, for ``play``: look for the goal as planned; once it has paid, go there and stay."""
+    """A plan as a policy for ``play``: look for the goal as planned; once it has paid, go there and stay."""
 
     def __init__(self, task: GridNavi, plan: SearchPlan | None = None) -> None:
         self.task = task
