@@ -276,7 +276,8 @@ def merged(mask: Tensor, fresh: Any, kept: Any) -> Any:
     if fresh is kept:
         return kept
     if isinstance(fresh, Tensor) and fresh.numel() > 0 and fresh.dim() > 0 and len(fresh) % len(mask) == 0:
-        rows = mask.repeat_interleave(len(fresh) // len(mask))
+        each = len(fresh) // len(mask)
+        rows = mask if each == 1 else mask.repeat_interleave(each)
         return torch.where(rows.reshape(-1, *[1] * (fresh.dim() - 1)), fresh, kept)
     if is_dataclass(fresh):
         parts = {f.name: merged(mask, getattr(fresh, f.name), getattr(kept, f.name)) for f in fields(fresh)}
