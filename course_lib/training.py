@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from course_lib.agents import rl2
+from course_lib.agents import dream, rl2
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.exact import exact_belief
@@ -30,7 +30,7 @@ class Method:
     settings: dict
 
 
-METHODS = {"rl2": Method(rl2.train, rl2.SETTINGS)}
+METHODS = {"rl2": Method(rl2.train, rl2.SETTINGS), "dream": Method(dream.train, dream.SETTINGS)}
 
 
 def method_settings(method: str, task: str, **overrides):

@@ -1,0 +1,587 @@
+"""DREAM: exploration and execution learned apart, joined by what execution needs to know.
+
+Paper: Liu, Raghunathan, Liang, Finn (2021), "Decoupling Exploration and Exploitation for Meta-Reinforcement Learning
+without Sacrifices". Four parts:
+
+- the encoder F_ψ(z | μ) says what an executor needs to know of problem μ, and no more: it is trained through the
+  executor's loss, against an information bottleneck (section 4.2, equation 2);
+- the decoder q_ω(z | τ) guesses z from an exploration episode, after every step of it (equation 4);
+- the exploration policy is paid, at each step, how much better that guess became, minus a cost (equation 5);
+- the execution policy is given z: in training from F_ψ and from q_ω in turn, at meta-test from q_ω (section 4.3).
+
+Both policies are recurrent double dueling Q-networks in the paper. Departures, each for the sake of a minute on a
+laptop in place of hours:
+
+- the memory of an episode is the running maximum of what each transition was embedded to, not an LSTM;
+- the executor remembers nothing but z, and gives Q-values for all instructions at once: what each of them would have
+  paid is known from the instruction, so every step teaches them all (hindsight; Andrychowicz et al. 2017);
+- Q-targets look several steps ahead (Watkins's Q(λ); Munos et al. 2016, section 2) in the explorer;
+- behaviour follows the Q-values up to a random moment and is random after it, instead of ε falling with time;
+- the explorer's reward is in units of all that there is to find out, so that one cost fits tasks of any size.
+
+The functions that lesson 03 teaches, ``information_gain``, ``decoder_loss`` and ``bottleneck``, are arguments of
+``train``: a learner's own can be trained with.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_lib.agents.evaluation import evaluation_trials, what_is_known
+from course_lib.agents.networks import linear
+from course_lib.agents.snapshot import Snapshot
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.exact.references import explores_then_executes, perfect_exploration, references_of
+from course_lib.tasks import Drawn, Running, TableTask, Trials, play
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every knob of the training, with what it does."""
+
+    iterations: int = 240  # of playing, then updating; the training ends after so many
+    trials: int = 240  # B, played in one iteration
+    updates: int = 8  # gradient steps in one iteration
+    batch: int = 64  # trials in a gradient step
+    execution_steps: int = 16  # steps of each of them that teach the executor
+    replay: int = 20_000  # trials that are kept
+    memory: int = 64  # H, size of an episode's memory
+    code: int = 16  # size of z
+    noise: float = 0.3  # ρ: z = f(μ) + ρ ε, and the standard deviation of q_ω
+    bottleneck_weight: float = 3e-5  # λ, per nat
+    step_cost: float = 0.005  # c, in units of all that there is to find out
+    explorer_rate: float = 3e-3  # Adam, of explorer and decoder; all rates fall linearly to a twentieth
+    executor_rate: float = 1e-2  # of executor and encoder
+    explorer_discount: float = 0.97
+    executor_discount: float = 0.95
+    trace: float = 0.8  # λ of Q(λ)
+    target_average: float = 0.1  # of the networks in the targets: how far they follow in one update
+    judged_average: float = 0.01  # of the networks that are judged
+    stray: float = 0.05  # chance of a random action while behaviour follows the Q-values
+    random_after: float = 1.5  # it follows them for a uniform part of so many horizons
+    random_episodes: float = 0.1  # chance that it doesn't follow them at all
+    gradient_norm: float = 10.0
+    evaluate_every: int = 4  # iterations between two snapshots
+
+
+# What differs from task to task. Chosen on training problems, over seeds other than those reported.
+SETTINGS = {
+    "map": Settings(),
+    "homework-map": Settings(iterations=160),
+}
+
+
+# -- the three functions that the lesson teaches ----------------------------------------------------------------
+
+
+def information_gain(code: Tensor, decoded: Tensor, noise: float) -> Tensor:
+    """How much better each step of an episode let the code be guessed: log q(z | τ_:t+1) − log q(z | τ_:t).
+
+    With q a Gaussian of standard deviation ρ around g(τ), and z at its mean f(μ), this is a difference of squared
+    distances (equation 5, without the cost). The gains of an episode sum to log q(z | τ) − log q(z | τ_:0).
+
+    Args:
+        code: (B, Z) f(μ), the encoder's mean.
+        decoded: (B, T + 1, Z) g(τ_:t), the decoder's guess before each step and after the last.
+        noise: ρ.
+    Returns:
+        (B, T), in nats.
+    """
+    distance = ((decoded - code[:, None]) ** 2).sum(-1)  # (B, T + 1)
+    return (distance[:, :-1] - distance[:, 1:]) / (2 * noise**2)
+
+
+def decoder_loss(code: Tensor, decoded: Tensor, seen: Tensor, noise: float) -> Tensor:
+    """The negative log-likelihood of the code, up to a constant, averaged over all prefixes (equation 4).
+
+    Args:
+        code: (B, Z), of which no gradient is taken: the decoder follows the encoder, never the other way round.
+        decoded: (B, T + 1, Z).
+        seen: (B, T + 1) bool, the prefixes that exist; others come after the end of an episode.
+    """
+    distance = ((decoded - code.detach()[:, None]) ** 2).sum(-1)  # (B, T + 1)
+    return (distance * seen).sum() / seen.sum() / (2 * noise**2)
+
+
+def bottleneck(code: Tensor, noise: float) -> Tensor:
+    """An upper bound on I(z; μ), in nats: E_μ KL(N(f(μ), ρ²) ‖ N(0, ρ²)) = E ‖f(μ)‖² / 2ρ² (section 4.2)."""
+    return (code**2).sum(-1).mean() / (2 * noise**2)
+
+
+# -- the networks -----------------------------------------------------------------------------------------------
+
+
+class Memory(nn.Module):
+    """What an episode has shown so far: the largest value that each of H features of its transitions has had."""
+
+    def __init__(self, features: int, actions: int, size: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.before = linear(features, size, generator)
+        self.did = linear(actions, size, generator)
+        self.after = linear(features, size, generator)
+
+    def of_step(self, table: Tensor, symbol: Tensor, action: Tensor, next_symbol: Tensor) -> Tensor:
+        """Features of transitions, (…) each → (…, H), none below 0. ``table`` (symbols, F): see ``TableTask``."""
+        seen = F.embedding(symbol, self.before(table)) + F.embedding(next_symbol, self.after(table))
+        return F.relu(seen + F.embedding(action, self.did.weight.T))
+
+    def forward(self, table: Tensor, symbol: Tensor, action: Tensor, acted: Tensor) -> Tensor:
+        """The memory before each step and after the last: symbols (B, T + 1), actions (B, T) → (B, T + 1, H)."""
+        steps = self.of_step(table, symbol[:, :-1], action, symbol[:, 1:]) * acted[..., None]
+        so_far = steps.cummax(dim=1).values  # (B, T, H)
+        return torch.cat([torch.zeros_like(so_far[:, :1]), so_far], dim=1)
+
+
+class Decoder(nn.Module):
+    """g(τ): the mean of q_ω(z | τ)."""
+
+    def __init__(self, features: int, actions: int, settings: Settings, generator: torch.Generator) -> None:
+        super().__init__()
+        self.memory = Memory(features, actions, settings.memory, generator)
+        self.wide = linear(settings.memory, settings.memory, generator)
+        self.mean = linear(settings.memory, settings.code, generator)
+
+    def guess(self, memory: Tensor) -> Tensor:
+        """(…, H) → (…, Z)."""
+        return self.mean(F.relu(self.wide(memory)))
+
+
+class Explorer(nn.Module):
+    """Q-values of an exploration episode, from what it has shown so far, what is sensed, and the clock."""
+
+    def __init__(
+        self, features: int, actions: int, horizon: int, settings: Settings, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.memory = Memory(features, actions, settings.memory, generator)
+        self.remembered = linear(settings.memory, settings.memory, generator)
+        self.sensed = linear(features, settings.memory, generator)
+        self.clock = linear(horizon + 1, settings.memory, generator)
+        self.out = linear(settings.memory, actions + 1, generator)
+
+    def values(self, table: Tensor, memory: Tensor, symbol: Tensor, clock: Tensor) -> Tensor:
+        """(…, H), (…), (…) → (…, A)."""
+        now = F.embedding(symbol, self.sensed(table)) + F.embedding(clock, self.clock.weight.T)
+        return dueling(self.out(F.relu(self.remembered(memory) + now)))
+
+
+class Executor(nn.Module):
+    """Q-values of an execution episode under every instruction, from what is sensed and z."""
+
+    def __init__(
+        self, features: int, actions: int, instructions: int, settings: Settings, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.shape = (instructions - 1, actions + 1)
+        self.sensed, self.told = linear(features, 128, generator), linear(settings.code, 128, generator)
+        self.wide = linear(128, 128, generator)
+        self.out = linear(128, (instructions - 1) * (actions + 1), generator, gain=0.1)
+
+    def values(self, table: Tensor, symbol: Tensor, code: Tensor) -> Tensor:
+        """(…), (…, Z) → (…, I − 1, A)."""
+        first = F.relu(F.embedding(symbol, self.sensed(table)) + self.told(code))
+        return dueling(self.out(F.relu(self.wide(first))).unflatten(-1, self.shape))
+
+
+def dueling(out: Tensor) -> Tensor:
+    """Q(a) = V + A(a) − mean A (Wang et al. 2016, equation 9): (…, 1 + A) → (…, A)."""
+    value, advantage = out[..., :1], out[..., 1:]
+    return value + advantage - advantage.mean(dim=-1, keepdim=True)
+
+
+class Networks(nn.Module):
+    """All four parts."""
+
+    def __init__(self, task: TableTask, settings: Settings, generator: torch.Generator) -> None:
+        super().__init__()
+        features, actions = task.tables.features.shape[1], len(task.actions)
+        draws = torch.randn(task.problem_count, settings.code, generator=generator, device=generator.device)
+        self.encoder = nn.Embedding.from_pretrained(draws, freeze=False)  # f(μ): (M, Z)
+        self.decoder = Decoder(features, actions, settings, generator)
+        self.explorer = Explorer(features, actions, task.trial.horizon, settings, generator)
+        self.executor = Executor(features, actions, task.instructions, settings, generator)
+
+
+# -- playing ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Behaviour:
+    """How trials stray from the greedy policies while they are played for training."""
+
+    follows: Tensor  # (B, K) int64: so many steps of each episode follow the Q-values; the others are random
+    stray: float  # chance of a random action before that
+    told: Tensor  # (B,) bool: execution is given z ~ F_ψ(z | μ) instead of q_ω(z | τ)
+
+
+def behave(count: int, task: TableTask, settings: Settings, generator: torch.Generator, blind: bool) -> Behaviour:
+    """Follow the Q-values up to a random moment, or, while they are still ``blind``, not at all."""
+    device = generator.device
+    moment = torch.rand(count, task.trial.episodes, generator=generator, device=device)
+    follows = (moment * task.trial.horizon * settings.random_after).long()
+    lost = torch.rand(follows.shape, generator=generator, device=device) < settings.random_episodes
+    told = torch.rand(count, generator=generator, device=device) < 0.5
+    return Behaviour(follows * ~(lost | blind), settings.stray, told)
+
+
+@torch.no_grad()
+def play_trials(
+    networks: Networks,
+    task: TableTask,
+    drawn: Drawn,
+    settings: Settings,
+    generator: torch.Generator,
+    behaviour: Behaviour | None = None,
+    *,
+    script: Tensor | None = None,
+    told: bool = False,
+    instruction: Tensor | None = None,
+) -> tuple[Trials, Tensor]:
+    """Play one trial for each problem drawn: explore, decode z, execute.
+
+    Args:
+        behaviour: None for greedy policies.
+        script: (steps,) exploration actions to take one after another, instead of the explorer's.
+        told: execution is given f(μ), the encoder's mean, instead of what the decoder made of exploration.
+        instruction: (B,) to ask for, instead of drawn ones.
+    Returns:
+        The trials, and the decoder's memory before each step (B, T, H).
+    """
+    tables, count, device = drawn.tables, len(drawn.index), drawn.index.device
+    explorer, decoder, executor = networks.explorer, networks.decoder, networks.executor
+    explored = torch.zeros(count, settings.memory, device=device)  # (B, H) what the explorer remembers
+    decoded = torch.zeros_like(explored)  # (B, H) what the decoder does
+    every, memories, seen = torch.arange(count, device=device), [], None
+    given = networks.encoder(drawn.index)  # (B, Z) z ~ F_ψ(z | μ), held for the whole of execution
+    if behaviour is not None:
+        given = given + settings.noise * torch.randn(given.shape, generator=generator, device=device)
+
+    def act(running: Running) -> Tensor:
+        nonlocal explored, decoded, seen
+        if seen is not None:  # take in what the last action showed, if it explored
+            step = (tables.features, seen[0], running.action, tables.sense[running.problem, running.arrived])
+            explored = torch.where(seen[1], torch.maximum(explored, explorer.memory.of_step(*step)), explored)
+            decoded = torch.where(seen[1], torch.maximum(decoded, decoder.memory.of_step(*step)), decoded)
+        memories.append(decoded)
+        symbol, exploring = running.symbol, running.episode == 0
+        seen = symbol, (exploring & ~running.resting)[:, None]
+
+        code = decoder.guess(decoded)  # z ~ q_ω(z | τ), at its mean
+        if told or behaviour is not None:
+            code = given if told else torch.where(behaviour.told[:, None], given, code)
+        wanted = executor.values(tables.features, symbol, code)[every, (running.instruction - 1).clamp(min=0)]
+        curious = explorer.values(tables.features, explored, symbol, running.clock)
+        action = torch.where(exploring, curious.argmax(-1), wanted.argmax(-1))
+        if script is not None:
+            action = torch.where(exploring, script[running.clock.clamp(max=len(script) - 1)], action)
+        if behaviour is not None:
+            strays = torch.rand(count, generator=generator, device=device) < behaviour.stray
+            strays |= running.clock >= behaviour.follows[every, running.episode]
+            action = torch.where(strays, random_actions(count, len(task.actions), task.end_action, generator), action)
+        return action
+
+    trials = play(task, drawn, generator, act, instruction)
+    return trials, torch.stack(memories, dim=1)
+
+
+def random_actions(count: int, actions: int, end: int | None, generator: torch.Generator) -> Tensor:
+    """Uniform actions, of which "end" is rarer by ten: it cuts short what else there is to see. (B,) int64."""
+    chance = torch.ones(actions, device=generator.device)
+    if end is not None:
+        chance[end] = 0.1
+    return torch.multinomial(chance, count, replacement=True, generator=generator)
+
+
+class Replay:
+    """The last trials, as they were played. N trials fit in; the oldest give way."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.held, self.next, self.columns = size, 0, 0, {}
+
+    def add(self, trials: Trials, length: int) -> None:
+        """Keep B trials of at most ``length`` steps."""
+        first = (trials.episode > 0).int().argmax(dim=1, keepdim=True)  # (B, 1) where execution begins
+        clock = torch.arange(trials.action.shape[1], device=first.device) - first * (trials.episode > 0)
+        kept = dict(
+            state=trials.state, symbol=trials.symbol, action=trials.action, arrived=trials.arrived, done=trials.done,
+            clock=clock, acted=trials.valid, exploring=trials.valid & (trials.episode == 0),
+        )  # fmt: skip
+        kept = {name: F.pad(column, (0, length - column.shape[1])) for name, column in kept.items()}
+        kept["problem"] = trials.problem
+        if not self.columns:
+            self.columns = {name: column.new_zeros(self.size, *column.shape[1:]) for name, column in kept.items()}
+        places = (self.next + torch.arange(len(trials.problem), device=first.device)) % self.size
+        for name, column in kept.items():
+            self.columns[name][places] = column
+        self.next = (self.next + len(places)) % self.size
+        self.held = min(self.size, self.held + len(places))
+
+    def draw(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """``count`` of them, uniformly: columns (b, T), and ``problem`` (b,)."""
+        chosen = torch.randint(self.held, (count,), generator=generator, device=generator.device)
+        return {name: column[chosen] for name, column in self.columns.items()}
+
+
+# -- learning ---------------------------------------------------------------------------------------------------
+
+
+def explorer_loss(
+    networks: Networks, targets: Networks, tables, batch: dict[str, Tensor], reward: Tensor, settings: Settings
+) -> Tensor:
+    """Huber loss of the explorer's Q-values against Q(λ) targets, over the steps of exploration.
+
+    A target looks ahead as long as what was done is what the explorer would do now (Watkins's rule), with double
+    Q-learning (van Hasselt et al. 2016): the network chooses, its average in ``targets`` says what that is worth.
+
+    Args:
+        reward: (B, H) for each step of exploration.
+    """
+    horizon = reward.shape[1]
+    symbol, action = batch["symbol"][:, : horizon + 1], batch["action"][:, :horizon]
+    acted, done = batch["exploring"][:, :horizon], batch["done"][:, :horizon]
+    clock = torch.arange(horizon + 1, device=symbol.device).expand_as(symbol)
+
+    def values(networks: Networks) -> Tensor:
+        explorer = networks.explorer
+        memory = explorer.memory(tables.features, symbol, action, acted)  # (B, H + 1, ·)
+        return explorer.values(tables.features, memory, symbol, clock)  # (B, H + 1, A)
+
+    value = values(networks)
+    with torch.no_grad():
+        best = value.argmax(-1)  # (B, H + 1)
+        worth = values(targets).gather(-1, best[..., None])[..., 0]
+        goes_on = (acted & ~done).float()
+        ahead, target = worth[:, -1], []
+        for t in reversed(range(horizon)):
+            ahead = reward[:, t] + settings.explorer_discount * goes_on[:, t] * ahead  # (B,)
+            target.append(ahead)
+            would = settings.trace * (action[:, t] == best[:, t])
+            ahead = would * ahead + (1 - would) * worth[:, t]
+        target = torch.stack(target[::-1], dim=1)
+    chosen = value[:, :-1].gather(-1, action[..., None])[..., 0]
+    return (F.smooth_l1_loss(chosen, target, reduction="none") * acted).sum() / acted.sum()
+
+
+def executor_loss(
+    networks: Networks,
+    targets: Networks,
+    task: TableTask,
+    tables,
+    batch: dict[str, Tensor],
+    code: Tensor,
+    settings: Settings,
+    generator: torch.Generator,
+) -> Tensor:
+    """Huber loss of the executor's Q-values under every instruction, over steps of whole trials.
+
+    Exploration's steps teach execution too: the city is the same, and what each instruction would have paid
+    for them is known.
+
+    Args:
+        code: (B, Z) the z of each trial.
+    """
+    chosen = torch.multinomial(
+        batch["acted"].float(), settings.execution_steps, replacement=True, generator=generator
+    )  # (B, n)
+    state, action, arrived, clock = (batch[name].gather(1, chosen) for name in ("state", "action", "arrived", "clock"))
+    problem = batch["problem"][:, None].expand_as(state)
+    reward = tables.reward_by_problem[problem, 1:, state, action]  # (B, n, I − 1)
+    ends = tables.ends.expand(tables.problems, -1, -1)[problem, 1:, arrived]
+    if task.end_action is not None:
+        ending = (action == task.end_action)[..., None]
+        ends = ends | ending
+        reward = reward - task.waiting_cost * (task.trial.horizon - 1 - clock)[..., None] * ending
+    code = code[:, None].expand(-1, state.shape[1], -1)
+    value = networks.executor.values(tables.features, tables.sense[problem, state], code)  # (B, n, I − 1, A)
+    with torch.no_grad():
+        next_symbol = tables.sense[problem, arrived]
+        best = networks.executor.values(tables.features, next_symbol, code).argmax(-1, keepdim=True)
+        worth = targets.executor.values(tables.features, next_symbol, code).gather(-1, best)[..., 0]
+        target = reward + settings.executor_discount * worth * ~ends  # (B, n, I − 1)
+    value = value.gather(-1, action[..., None, None].expand_as(value[..., :1]))[..., 0]
+    return F.smooth_l1_loss(value, target)
+
+
+def train(
+    task: TableTask,
+    settings: Settings,
+    generator: torch.Generator,
+    resume: dict | None = None,
+    *,
+    gain: Callable = information_gain,
+    decoding: Callable = decoder_loss,
+    squeeze: Callable = bottleneck,
+) -> Iterator[Snapshot]:
+    """Train DREAM and yield a snapshot before the first update and after every few iterations.
+
+    Args:
+        generator: every random draw of the training comes from here.
+        resume: what ``snapshot.checkpoint()`` gave; goes on to the same numbers.
+        gain, decoding, squeeze: the functions that the lesson teaches.
+    Raises:
+        CourseError: the task has no exploration and execution episode, or the loss is no longer a number.
+    """
+    if not explores_then_executes(task):
+        raise CourseError(
+            Bilingual(
+                f"DREAM에는 탐험 에피소드 하나와 실행 에피소드 하나가 필요한데, {task.name} 태스크는 그렇지 않습니다. map을 써 보십시오.",
+                f"DREAM needs one exploration and one execution episode, and task {task.name} has other ones. Try map.",
+            )
+        )
+    device, horizon = generator.device, task.trial.horizon
+    tables = task.tables_on(device)
+    networks = Networks(task, settings, generator).to(device)
+    targets, judged = copy.deepcopy(networks), copy.deepcopy(networks)
+    explorer_side = [*networks.explorer.parameters(), *networks.decoder.parameters()]
+    executor_side = [*networks.executor.parameters(), *networks.encoder.parameters()]
+    rates = (settings.explorer_rate, settings.executor_rate)
+    optimizer = torch.optim.Adam([dict(params=explorer_side), dict(params=executor_side)], eps=1e-5)
+    replay, judge = Replay(settings.replay), Judge(task, settings)
+    iteration, env_steps, seconds, metrics = 0, 0, 0.0, {}
+    if resume is not None:
+        for name, module in (("networks", networks), ("targets", targets), ("judged", judged)):
+            module.load_state_dict(resume[name])
+        optimizer.load_state_dict(resume["optimizer"])
+        generator.set_state(resume["generator"])
+        replay.held, replay.next, replay.columns = copy.deepcopy(resume["replay"])
+        iteration, env_steps, seconds, metrics = (resume[k] for k in ("iteration", "env_steps", "seconds", "metrics"))
+
+    def checkpoint() -> dict:
+        return dict(
+            method="dream",
+            task=task.name,
+            networks=copy.deepcopy(networks.state_dict()),
+            targets=copy.deepcopy(targets.state_dict()),
+            judged=copy.deepcopy(judged.state_dict()),
+            optimizer=copy.deepcopy(optimizer.state_dict()),
+            generator=generator.get_state(),
+            replay=copy.deepcopy((replay.held, replay.next, replay.columns)),
+            settings=asdict(settings),
+            iteration=iteration,
+            env_steps=env_steps,
+            seconds=seconds,
+            metrics=dict(metrics),
+        )
+
+    def snapshot() -> Snapshot:
+        return judge.snapshot(judged, iteration * settings.updates, env_steps, seconds, metrics, checkpoint)
+
+    if resume is None:
+        yield snapshot()
+    while iteration < settings.iterations:
+        began = time.perf_counter()
+        left = 1 - iteration / settings.iterations
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * max(0.05, left)
+
+        # Algorithm 1, lines 3–6: explore, then execute with z from the encoder or from the decoder.
+        drawn = task.draw(settings.trials, generator, "train")
+        behaviour = behave(settings.trials, task, settings, generator, blind=iteration < 4)
+        trials, _ = play_trials(networks, task, drawn, settings, generator, behaviour)
+        replay.add(trials, task.trial.length)
+        env_steps += int(trials.valid.sum())
+
+        for _ in range(settings.updates):
+            batch = replay.draw(settings.batch, generator)
+            code = networks.encoder(batch["problem"])  # (B, Z) f(μ)
+            acted, seen = batch["exploring"][:, :horizon], batch["symbol"][:, : horizon + 1]
+            step = (tables.features, seen, batch["action"][:, :horizon], acted)
+            prefixes = torch.cat([torch.ones_like(acted[:, :1]), acted], dim=1)  # (B, H + 1)
+
+            # The decoder follows the encoder: q_ω(z | τ), equation 4.
+            decoded = networks.decoder.guess(networks.decoder.memory(*step))  # (B, H + 1, Z)
+            decoder_part = decoding(code, decoded, prefixes, settings.noise)
+
+            # The explorer is paid what its steps told the decoder: equation 5.
+            with torch.no_grad():
+                guessed = targets.decoder.guess(targets.decoder.memory(*step))
+                told = gain(code, guessed, settings.noise) * acted  # (B, H) nats
+                codes = networks.encoder(task.splits["train"].to(device))
+                all_there_is = (codes - codes.mean(dim=0)).pow(2).sum(-1).mean() / (2 * settings.noise**2)
+                reward = (told / all_there_is.clamp(min=1e-6) - settings.step_cost) * acted
+            explorer_part = explorer_loss(networks, targets, tables, batch, reward, settings)
+
+            # The executor is given z from the encoder in half of the trials, from the decoder in the others.
+            noisy = code + settings.noise * torch.randn(code.shape, generator=generator, device=device)
+            found = decoded[torch.arange(len(code), device=device), acted.sum(dim=1)].detach()
+            from_encoder = (torch.arange(len(code), device=device) % 2 == 0)[:, None]
+            z = torch.where(from_encoder, noisy, found)
+            executor_part = executor_loss(networks, targets, task, tables, batch, z, settings, generator)
+            nats = squeeze(code, settings.noise)
+
+            loss = explorer_part + decoder_part + executor_part + settings.bottleneck_weight * nats
+            optimizer.zero_grad()
+            loss.backward()
+            for side in (explorer_side, executor_side):
+                nn.utils.clip_grad_norm_(side, settings.gradient_norm)
+            optimizer.step()
+            follow(targets, networks, settings.target_average)
+            follow(judged, networks, settings.judged_average)
+        if not torch.isfinite(loss):
+            raise CourseError(
+                Bilingual(
+                    f"손실이 더 이상 수가 아닙니다({iteration}번째 반복). executor_rate와 explorer_rate를 절반으로 줄여 보십시오.",
+                    f"The loss is no longer a number (iteration {iteration}). Try half the executor_rate and explorer_rate.",
+                )
+            )
+        iteration += 1
+        seconds += time.perf_counter() - began
+        metrics = dict(
+            train_return=float(trials.returns(task.trial).mean()),
+            explorer_loss=explorer_part.item(), decoder_loss=decoder_part.item(),
+            executor_loss=executor_part.item(), bottleneck=nats.item(),
+        )  # fmt: skip
+        if iteration % settings.evaluate_every == 0 or iteration == settings.iterations:
+            yield snapshot()
+
+
+@torch.no_grad()
+def follow(average: nn.Module, networks: nn.Module, part: float) -> None:
+    """Move the averaged parameters a part of the way to the current ones."""
+    for slow, fast in zip(average.parameters(), networks.parameters(), strict=True):
+        slow.lerp_(fast, part)
+
+
+# -- judging ----------------------------------------------------------------------------------------------------
+
+
+class Judge:
+    """Exact references of a task, and how the four parts fare beside them."""
+
+    def __init__(self, task: TableTask, settings: Settings) -> None:
+        self.task, self.settings, self.references = task, settings, references_of(task)
+        self.test, self.goals = evaluation_trials(task)
+        self.script = perfect_exploration(task)
+        if self.script is not None and task.end_action is not None:
+            self.script = torch.cat([self.script, torch.tensor([task.end_action])])
+
+    @torch.no_grad()
+    def snapshot(self, networks, update, env_steps, seconds, metrics, checkpoint) -> Snapshot:
+        task, generator = self.task, torch.Generator(self.test.index.device).manual_seed(7)
+        played = dict(networks=networks, task=task, drawn=self.test, settings=self.settings, generator=generator)
+        trials, memory = play_trials(**played, instruction=self.goals)
+        belief, known = what_is_known(task, trials)
+        metrics = metrics | known | dict(test_return=float(trials.returns(task.trial).mean()))
+        if self.script is not None:
+            told, _ = play_trials(**played, instruction=self.goals, script=self.script)
+            metrics["execution_given_exploration"] = float(told.returns(task.trial).mean())
+        return Snapshot(
+            method="dream",
+            task=task.name,
+            update=update,
+            env_steps=env_steps,
+            seconds=seconds,
+            metrics=metrics,
+            references=self.references,
+            trials=trials,
+            hidden=memory,
+            belief=belief,
+            checkpoint=checkpoint,
+        )
