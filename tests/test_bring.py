@@ -26,13 +26,14 @@ class Corridor(gymnasium.Env):
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        self.cell = 2
+        self.cell, self.over = 2, False
         return self.seen(), {}
 
     def step(self, action):
+        assert not self.over, "a step after the end"
         self.cell += 1 if action == 0 else -1
-        found = self.cell == self.treasure
-        return self.seen(), float(found), self.cell in (0, 4), False, {}
+        self.over = self.cell in (0, 4)
+        return self.seen(), float(self.cell == self.treasure), self.over, False, {}
 
     def seen(self):
         return {"cell": self.cell, "noise": self.np_random.uniform(-1, 1, 2).astype(np.float32)}
@@ -169,6 +170,11 @@ def test_environments_are_used_again_but_never_by_two_at_once():
     assert sorted(made) == [0] * 5 + [4] * 5
     first, second = (task.begin(task.each(copies=5), seeded(0)) for _ in range(2))
     assert len(made) == 20 and not set(map(id, first._envs)) & set(map(id, second._envs))
+    act = at_random(task, 2)
+    for _ in range(task.trial.length + 3):  # also after the end, where nothing is left to give back
+        first.step(act(first))
+    third = task.begin(task.each(copies=10), seeded(0))
+    assert len(made) == 30 and len(set(map(id, third._envs + second._envs))) == 30
     task.close()
 
 

@@ -22,10 +22,10 @@ from stable_baselines3.common.env_checker import check_env as check_env_for_base
 
 import course_lib
 from course_lib.agents.rl2 import continuous_input, rl2_input
-from course_lib.bilingual import CourseError
-from course_lib.tasks import TASKS, Drawn, make_task
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.tasks import TASKS, Drawn, Running, Task, TrialShape, make_task
 from course_lib.tasks.bring import bring
-from course_lib.tasks.gym import TaskEnv, TrialWrapper
+from course_lib.tasks.gym import TaskEnv, TaskVectorEnv, TrialWrapper
 from course_lib.tasks.task import where
 
 EPISODES = tuple(f"course_lib/{course_lib.ENVIRONMENTS.get(name, name)}-v0" for name in TASKS)
@@ -524,6 +524,93 @@ def test_a_bandit_pays_by_the_chances_it_was_given():
     assert info["hidden_problem"].tolist() == [0.0, 1.0, 0.25]
     paid = [[env.step(arm)[1] for _ in range(count)] for arm, count in ((0, 50), (1, 50), (2, 300))]
     assert sum(paid[0]) == 0 and sum(paid[1]) == 50 and abs(sum(paid[2]) / 300 - 0.25) < 0.1
+
+
+# -- what is not yet, or not always, in the course ----------------------------------------------------------------
+
+
+class Walk(Task):
+    """A walk in the plane, written by hand: what a continuous task has to bring along for all of this."""
+
+    name, title, actions, continuous = "walk", Bilingual("걷기", "A walk"), ("x", "y"), True
+    sensed_size, problem_count, sensed_range, reward_range = 2, 4, (-1.0, 1.0), (-2.0, 0.0)
+    trial = TrialShape(horizon=5, instructed=(False, False), counted=(False, True))
+    splits = {"train": torch.tensor([0, 1]), "test": torch.tensor([2, 3])}
+
+    def draw(self, count, generator, split="train"):
+        return Drawn(None, self.splits[split][torch.randint(2, (count,), generator=generator)])
+
+    def begin(self, drawn, generator):
+        return Walking(self, drawn, generator)
+
+    def sensed(self, drawn, symbol, instruction):
+        return symbol
+
+
+class Walking(Running):
+    @property
+    def symbol(self):
+        return self.state
+
+    def dynamics(self, action):
+        arrived = self.state + 0.1 * action
+        return arrived, -(arrived[:, 0] - self.problem).abs().clamp(max=2.0), torch.zeros_like(self.done)
+
+    def restarted(self, again):
+        return torch.zeros(len(again), 2)
+
+
+@pytest.mark.parametrize("whole_trials", [False, True])
+def test_a_continuous_task_by_hand_passes_too(whole_trials, check_specs):
+    for check in (check_env, check_env_for_baselines):
+        check(TaskEnv(Walk(), whole_trials=whole_trials), skip_render_check=True)  # nobody said how to draw it
+    check_specs(TaskEnv(Walk(), whole_trials=whole_trials))
+    envs = TaskVectorEnv(Walk(), 6, whole_trials=whole_trials, split="test")
+    envs.action_space.seed(0)
+    envs.reset(seed=0, options={"problem": np.array([0, 1, 2, 3, 0, 1])})
+    here = np.zeros((6, 2), np.float32)
+    for _ in range(5):
+        actions = envs.action_space.sample()
+        observation, reward, _, _, info = envs.step(actions)
+        here = here + np.float32(0.1) * actions
+        assert observation in envs.observation_space and np.allclose(observation[:, :2], here, atol=1e-6)
+        assert np.allclose(reward, 0 if whole_trials else -np.abs(here[:, 0] - [0, 1, 2, 3, 0, 1]).clip(max=2), atol=1e-6)
+        observation[:], info["state"][:], info["symbol"][:] = 9.0, 9.0, 9.0  # nobody else's numbers
+    for wrong in (1.01, -1.01, np.nan, np.inf):
+        with pytest.raises(gymnasium.error.InvalidAction) as raised:
+            envs.step(np.full((6, 2), wrong, np.float32))
+        said_in_both_languages(raised.value)
+    for wrong in (np.zeros(6, np.float32), np.zeros((2, 6)), "east", np.zeros((6, 2), bool), None):
+        with pytest.raises(gymnasium.error.InvalidAction):
+            envs.step(wrong)
+    envs.step(np.ones((6, 2), dtype=np.int64))  # whole numbers are numbers
+
+
+def test_problems_come_from_the_split_that_was_chosen():
+    for split, expected in (("train", {0, 1}), ("test", {2, 3})):
+        envs = TaskVectorEnv(Walk(), 50, split=split)
+        assert set(envs.reset(seed=0)[1]["hidden_problem"].tolist()) == expected
+        for _ in range(12):  # two autoresets later it is still so
+            info = envs.step(np.zeros((50, 2)))[4]
+        assert set(info["hidden_problem"].tolist()) == expected
+
+
+def test_a_problem_is_asked_only_what_it_can_be_asked():
+    city = make_task("map")
+    task = copy.copy(city)
+    chance = torch.tensor([[0, 1.0, 0, 0, 0], [0, 0.5, 0, 0.5, 0]])[torch.arange(24) % 2]
+    task.tables = replace(city.tables, instruction_chance=chance)
+    task._tables_by_device = {torch.device("cpu"): task.tables}
+    env = TaskEnv(task)
+    env.reset(options={"problem": 0, "instruction": 1})
+    env.reset(options={"problem": 1, "instruction": 3})
+    for options in ({"problem": 0, "instruction": 3}, {"problem": 1, "goal": city.goals[1]}, {"instruction": 1}):
+        with pytest.raises(CourseError) as raised:
+            env.reset(options=options)
+        said_in_both_languages(raised.value)
+    envs = TaskVectorEnv(task, 60)
+    info = envs.reset(seed=0)[1]
+    assert (chance[info["hidden_problem"], info["instruction"]] > 0).all()
 
 
 # -- trials out of any environment ---------------------------------------------------------------------------
