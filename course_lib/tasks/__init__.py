@@ -7,6 +7,7 @@ from functools import cache
 from course_lib.bilingual import Bilingual, known_or_error
 from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.city import City, homework_map, map_city
+from course_lib.tasks.cooking import Cooking
 from course_lib.tasks.grid_navi import GridNavi
 from course_lib.tasks.revealing_arm import RevealingArm
 from course_lib.tasks.tables import RunningTrials, TableFamily, Tables, TableTask
@@ -15,6 +16,7 @@ from course_lib.tasks.task import Drawn, Running, Task, Trials, TrialShape, play
 TASKS = {
     "map": map_city,
     "homework-map": homework_map,
+    "cooking": Cooking,
     "bandit": BernoulliBandit,
     "revealing-arm": RevealingArm,
     "gridnavi": GridNavi,
@@ -35,7 +37,7 @@ def make_task(name: str, **options):
 
 
 __all__ = [
-    "TASKS", "BernoulliBandit", "City", "Drawn", "GridNavi", "RevealingArm", "Running", "RunningTrials",
+    "TASKS", "BernoulliBandit", "City", "Cooking", "Drawn", "GridNavi", "RevealingArm", "Running", "RunningTrials",
     "TableFamily", "TableTask", "Tables", "Task", "TrialShape", "Trials", "homework_map", "make_task",
     "map_city", "play",
 ]  # fmt: skip

@@ -12,7 +12,8 @@ import numpy as np
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.city import City
-from course_lib.tasks.drawing import bandit, city, grid_navi, revealing_arm
+from course_lib.tasks.cooking import Cooking
+from course_lib.tasks.drawing import bandit, city, cooking, grid_navi, revealing_arm
 from course_lib.tasks.grid_navi import HiddenGoal
 from course_lib.tasks.revealing_arm import RevealingArm
 from course_lib.tasks.task import Running, Task
@@ -20,6 +21,7 @@ from course_lib.tasks.task import Running, Task
 # Which module draws a family: each has ``picture`` and ``text``, called with the task, the running trials, a lane.
 DRAWN_BY: dict[type[Task], ModuleType] = {
     City: city,
+    Cooking: cooking,
     BernoulliBandit: bandit,
     HiddenGoal: grid_navi,
     RevealingArm: revealing_arm,
