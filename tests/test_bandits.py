@@ -52,7 +52,7 @@ def belief_of(*counts):
 
 
 def histories(scores, arms, pulls):
-    """Every history of a policy without chance: (rewards, belief (1, k, 2), probability, pulls [(arm, reward)])."""
+    """Every history of a policy without chance: total, belief (1, k, 2), probability, [(arm, reward)]."""
     for rewards in product((0, 1), repeat=pulls):
         belief, chance, pulled = belief_of(*[(0, 0)] * arms), 1.0, []
         for reward in rewards:
@@ -69,14 +69,15 @@ def histories(scores, arms, pulls):
 
 
 def test_gittins_indices_are_the_published_ones():
-    """Discount 0.9: as printed in Christian and Griffiths, "Algorithms to live by", chapter 2, after Gittins."""
-    index = gittins_indices(10, 0.9, horizon=300)
-    published = {(0, 0): 0.7029, (1, 0): 0.8001, (1, 1): 0.6346, (2, 2): 0.6010, (9, 1): 0.8695}
+    """As printed in Christian and Griffiths, "Algorithms to live by", chapter 2: after wins and losses."""
+    published = {(0, 0): 0.7029, (1, 1): 0.6346, (2, 2): 0.6010, (9, 6): 0.6300, (9, 1): 0.8695}
+    index = gittins_indices(15, 0.9, horizon=300)
     assert {counts: round(float(index[counts]), 4) for counts in published} == published
+    assert round(float(gittins_indices(15, 0.99, horizon=600)[0, 0]), 4) == 0.8699
 
 
 def test_the_gittins_index_by_restarting():
-    """Katehakis and Veinott 1987: the index is what it is worth, per pull, to be free to start again at any time."""
+    """Katehakis and Veinott 1987: the index is the worth, per pull, of being free to start again."""
     discount, horizon = 0.8, 60
     index = gittins_indices(2, discount, horizon=200)
     for wins, losses in [(0, 0), (1, 0), (0, 1), (1, 1)]:
@@ -85,7 +86,10 @@ def test_the_gittins_index_by_restarting():
             value = [restart] * (horizon + 1)
             for depth in reversed(range(horizon)):
                 mean = [(1 + wins + more) / (2 + wins + losses + depth) for more in range(depth + 1)]
-                go_on = [m * (1 + discount * value[w + 1]) + (1 - m) * discount * value[w] for w, m in enumerate(mean)]
+                go_on = [
+                    m * (1 + discount * value[more + 1]) + (1 - m) * discount * value[more]
+                    for more, m in enumerate(mean)
+                ]
                 value = [max(restart, worth) for worth in go_on] if depth else go_on
             restart = value[0]
         assert float(index[wins, losses]) == pytest.approx((1 - discount) * restart, abs=1e-4)
@@ -231,7 +235,8 @@ def test_the_belief_is_the_count_of_everything_before():
 
 def test_information_is_the_divergence_from_the_prior():
     belief = torch.randint(1, 400, (100, 3, 2), generator=generator()).double()
-    divergence = kl_divergence(Beta(belief[..., 0], belief[..., 1]), Beta(torch.ones(3).double(), torch.ones(3).double()))
+    one = torch.ones(3, dtype=torch.float64)
+    divergence = kl_divergence(Beta(belief[..., 0], belief[..., 1]), Beta(one, one))
     assert torch.allclose(bandit_information(belief), divergence.sum(dim=-1))
     assert (bandit_information(torch.ones(2, 5, 2)) == 0).all()
 
@@ -285,7 +290,7 @@ def test_the_count_of_beliefs_is_the_count_of_beliefs(arms, pulls):
 
 @pytest.mark.parametrize(
     ("arms", "pulls", "said"),
-    [(0, 5, "at least 1"), (3, -1, "at least 0"), (2.0, 5, "whole"), (10, 50, "too large"), (1, 10**9, "too large")],
+    [(0, 5, "least 1"), (3, -1, "least 0"), (2.0, 5, "whole"), (10, 50, "large"), (1, 10**9, "large")],
 )
 def test_what_cannot_be_solved_is_refused(arms, pulls, said):
     with pytest.raises(CourseError, match=said):
@@ -298,3 +303,73 @@ def test_a_policy_of_another_bandit_is_refused():
         policy(belief_of((0, 0), (0, 0), (0, 0)))
     with pytest.raises(CourseError, match="2 arms and 3 pulls"):
         policy(belief_of((2, 1), (0, 0)))
+
+
+# -- table 1 of RL², as recorded by figures/classic_bandits.py -----------------------------------------------
+
+
+def recorded():
+    return json.loads(RECORDED.read_text(encoding="utf-8"))["table"]
+
+
+def apart(cell):
+    """How many standard errors lie between the record and the published number, rounded, of 1000 bandits."""
+    theirs = cell["spread"] ** 2 / 1000 + 0.1**2 / 12
+    return (cell["mean"] - cell["published"]) / math.sqrt(theirs + cell["standard_error"] ** 2)
+
+
+COLUMNS = ("random", "gittins", "ts", "ots", "ucb1", "epsilon_greedy", "greedy")
+RL2_TABLE_1 = """
+    10 5 5.0 6.6 5.7 6.5 6.7 6.6 6.6; 10 10 5.0 6.6 5.5 6.2 6.7 6.6 6.6; 10 50 5.1 6.5 5.2 5.5 6.6 6.5 6.5;
+    100 5 49.9 78.3 74.7 77.9 78.0 75.4 74.8; 100 10 49.9 82.8 76.7 81.4 82.4 77.4 77.1;
+    100 50 49.8 85.2 64.5 67.7 84.3 78.3 78.0; 500 5 249.8 405.8 402.0 406.7 405.8 388.2 380.6;
+    500 10 249.0 437.8 429.5 438.9 437.1 408.0 395.0; 500 50 249.6 463.7 427.2 437.6 457.6 413.6 402.8
+"""  # n, k, then COLUMNS
+
+
+ROWS = [row.split() for row in RL2_TABLE_1.split(";")]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:2]))
+def test_the_published_table_comes_out(row):
+    cells = recorded()[f"n={row[0]} k={row[1]}"]
+    for name, published in zip(COLUMNS, map(float, row[2:]), strict=True):
+        cell = cells[name]
+        dear = name == "ots" and row[:2] == ["500", "50"]
+        assert cell["published"] == published and cell["bandits"] >= (2_500 if dear else 10_000)
+        assert abs(apart(cell)) < 3, (name, cell)
+
+
+def test_other_readings_of_the_paper_do_not_come_out():
+    """Ties at random, and other optimistic Thompson samplings: some cell of each is far off."""
+    table = recorded()
+    ties = "greedy, ties at random", "epsilon_greedy, ties at random"
+    for variant in (*ties, "ots, best of draws", "ots, May et al."):
+        assert max(abs(apart(cells[variant])) for cells in table.values() if variant in cells) > 4, variant
+
+
+def test_no_algorithm_beats_the_best_play():
+    for arms in (5, 10, 50):
+        for name, cell in recorded()[f"n=10 k={arms}"].items():
+            assert cell["mean"] < bayes_optimal_return(arms, 10) + 3 * cell["standard_error"], name
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "scores"),
+    [
+        ("random", (10, 5), lambda **_: uniform),
+        ("gittins", (100, 5), lambda discount: partial(gittins, indices=gittins_indices(100, discount, 300))),
+        ("ts", (10, 10), lambda **_: thompson),
+        ("ots", (10, 5), lambda samples: partial(optimistic_thompson, samples=samples)),
+        ("ucb1", (10, 50), lambda c: partial(ucb1, c=c)),
+        ("epsilon_greedy", (100, 5), lambda epsilon: partial(epsilon_greedy, epsilon=epsilon)),
+        ("greedy", (100, 10), lambda **_: greedy),
+    ],
+)
+def test_the_record_is_what_the_code_does(name, setting, scores):
+    """A cell of each column again, on 2000 other bandits."""
+    cell = recorded()["n={} k={}".format(*setting)][name]
+    chances = torch.rand(2000, setting[1], generator=generator(99))
+    belief = play_bandits(scores(**cell["parameters"]), chances, setting[0], generator(98))
+    mean = float((belief[..., 0] - 1).sum(dim=1).mean())
+    assert mean == pytest.approx(cell["mean"], abs=4 * cell["spread"] / math.sqrt(2000))

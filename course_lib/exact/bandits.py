@@ -1,7 +1,8 @@
 """Exact answers for Bernoulli bandits: beliefs, information, and the best play there is.
 
-After w wins and l losses an arm's chance, drawn uniformly from [0, 1], has the posterior Beta(1 + w, 1 + l). Its
-mean (1 + w)/(2 + w + l) is the chance that the next pull pays. So a belief is two numbers an arm: (…, k, 2).
+After w wins and l losses an arm's chance, drawn uniformly from [0, 1], has the posterior Beta(1 + w, 1 + l).
+Its mean (1 + w)/(2 + w + l) is the chance that the next pull pays. So a belief is two numbers for each arm:
+(…, k, 2).
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ def bandit_information(belief: Tensor) -> Tensor:
     """
     a, b = belief.double().unbind(dim=-1)  # float32 would lose a digit for each factor of ten in the counts
     log_beta = torch.lgamma(a) + torch.lgamma(b) - torch.lgamma(a + b)
-    expected_log = (a - 1) * torch.digamma(a) + (b - 1) * torch.digamma(b) - (a + b - 2) * torch.digamma(a + b)
+    expected_log = (  # of the density, but for its constant
+        (a - 1) * torch.digamma(a) + (b - 1) * torch.digamma(b) - (a + b - 2) * torch.digamma(a + b)
+    )
     return (expected_log - log_beta).sum(dim=-1)
 
 
@@ -73,7 +76,7 @@ def bayes_optimal_return(arms: int, pulls: int) -> float:
 
 @lru_cache(maxsize=8, typed=True)  # 2.0 arms are not 2 arms
 def bayes_optimal_policy(arms: int, pulls: int) -> BayesOptimal:
-    """The policy that earns ``bayes_optimal_return``: scores of arms, for ``play_bandits`` and ``BanditPlayer``."""
+    """The policy that earns ``bayes_optimal_return``: scores, for ``play_bandits`` and ``BanditPlayer``."""
     return BayesOptimal(arms, pulls)
 
 
@@ -99,16 +102,16 @@ class BayesOptimal:
                 Bilingual(
                     f"팔 {arms}개를 {pulls}번 당기는 밴딧은 정확히 풀기에 너무 큽니다(당기기 {MOST_PULLS}번, 신념 "
                     f"{MOST_BELIEFS:,}개까지). arms나 pulls를 줄이거나, 기틴스 지수로 근사하십시오.",
-                    f"A bandit of {arms} arms and {pulls} pulls is too large to be solved exactly (the most is "
-                    f"{MOST_PULLS} pulls and {MOST_BELIEFS:,} beliefs). Take fewer, or use the Gittins index, which "
-                    f"comes close.",
+                    f"A bandit of {arms} arms and {pulls} pulls is too large to be solved exactly (the most "
+                    f"is {MOST_PULLS} pulls and {MOST_BELIEFS:,} beliefs). Take fewer, or use the Gittins "
+                    "index, which comes close.",
                 )
             )
         self.arms, self.pulls = arms, pulls
         self._values: dict[tuple[Arm, ...], float] = {}
 
     def value(self, tried: tuple[Arm, ...]) -> float:
-        """The best expected reward of the pulls that are left after ``tried``, the sorted counts of the arms."""
+        """The best expected reward of the pulls left after ``tried``, the sorted counts of the arms."""
         if tried not in self._values:
             left = self.pulls - sum(wins + losses for wins, losses in tried)
             self._values[tried] = max(self.action_values(tried).values()) if left else 0.0
@@ -139,8 +142,8 @@ class BayesOptimal:
                 Bilingual(
                     f"이 정책은 팔 {self.arms}개를 {self.pulls}번 당기는 밴딧용입니다. 받은 신념의 모양 {tuple(belief.shape)}과, "
                     "이미 당긴 횟수를 확인하십시오.",
-                    f"This policy is for {self.arms} arms and {self.pulls} pulls. Check the shape of the belief, "
-                    f"{tuple(belief.shape)}, and how often was pulled already.",
+                    f"This policy is for {self.arms} arms and {self.pulls} pulls. Check the shape of the "
+                    f"belief, {tuple(belief.shape)}, and how often the arms were pulled already.",
                 )
             )
         # One number an arm, sorted, so that bandits which differ only in the arms' order are solved together.
@@ -156,7 +159,7 @@ class BayesOptimal:
 
 
 def belief_count(arms: int, pulls: int) -> int:
-    """How many beliefs can come about within ``pulls`` pulls, arms in no order: what dynamic programming costs."""
+    """How many beliefs can come about within ``pulls`` pulls, arms in no order: what solving costs."""
     # ways[a][n]: beliefs with a arms tried, n pulls. An arm of s pulls is of one of s + 1 kinds, by its wins.
     most = min(arms, pulls)
     ways = [[0] * (pulls + 1) for _ in range(most + 1)]

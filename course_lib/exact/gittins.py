@@ -1,14 +1,14 @@
 """The Gittins index of an arm whose chance of paying has a Beta posterior, by calibration.
 
 Put the arm beside a *standard* arm that is known to pay λ at every pull, for ever, each later pull counting
-γ times the one before. For small λ one should pull the unknown arm, for large λ the standard one and never look
-back. The λ at which both are equally good is the index of the unknown arm: its mean, and a bonus for what is
-still to be learned. Pulling the arm of highest index is optimal for the infinite, discounted bandit of any
-number of arms (Gittins 1979), though each index is computed from one arm alone.
+γ times the one before. For small λ one should pull the unknown arm, for large λ the standard one and never
+look back. The λ at which both are equally good is the index of the unknown arm: its mean, and a bonus for
+what is still to be learned. Pulling the arm of highest index is optimal for the infinite, discounted bandit
+of any number of arms (Gittins 1979), though each index is computed from one arm alone.
 
-Source of the method and of the values that the tests compare with: Gittins, Glazebrook and Weber, "Multi-armed
-bandit allocation indices", 2nd edition, 2011, chapter 8. A total of n pulls, undiscounted, is another
-problem: there the rule is a very good approximation, whose discount one has to choose.
+Source of the method: Gittins, Glazebrook and Weber, "Multi-armed bandit allocation indices", 2nd edition,
+2011. A total of n pulls, undiscounted, is another problem: there the rule is a very good approximation, whose
+discount one has to choose.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def gittins_indices(pulls: int, discount: float, horizon: int = 1000, levels: in
             Bilingual(
                 f"기틴스 지수에는 0 이상 1 미만의 할인율과 0 이상 {horizon} 미만의 pulls가 필요합니다. "
                 f"받은 값: discount={discount!r}, pulls={pulls!r}.",
-                f"The Gittins index needs a discount of at least 0 and below 1, and pulls from 0 to {horizon - 1}. "
-                f"Got discount={discount!r}, pulls={pulls!r}.",
+                f"The Gittins index needs a discount of at least 0 and below 1, and pulls of at least 0 and "
+                f"below {horizon}. Got discount={discount!r}, pulls={pulls!r}.",
             )
         )
     index = torch.full((pulls + 1, pulls + 1), torch.nan, dtype=torch.float64)
@@ -68,7 +68,8 @@ def means(pulled: int) -> Tensor:
 
 def crossing(advantage: Tensor, standard: Tensor) -> Tensor:
     """Where each column of ``advantage`` (levels, N), which falls as λ grows, comes to zero: (N,)."""
-    last = (advantage > 0).sum(dim=0, keepdim=True).clamp(1, len(standard) - 1) - 1  # (1, N): the last level above
+    above_zero = (advantage > 0).sum(dim=0, keepdim=True)  # (1, N)
+    last = above_zero.clamp(1, len(standard) - 1) - 1  # the last level above zero
     above, below = advantage.gather(0, last)[0], advantage.gather(0, last + 1)[0]
     low, step = standard[last[0], 0], standard[1] - standard[0]
     return low + step * above / (above - below)
