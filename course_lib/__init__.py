@@ -5,7 +5,7 @@ Importing it registers the tasks with gymnasium, by name only: PyTorch is loaded
 
 import gymnasium
 
-# Each task of ``course_lib.tasks.TASKS``, as its gymnasium ids spell it: course_lib/Map-v0, course_lib/MapTrial-v0.
+# Each of ``course_lib.tasks.TASKS`` as its gymnasium ids spell it: course_lib/Map-v0, course_lib/MapTrial-v0.
 ENVIRONMENTS = {
     "map": "Map",
     "homework-map": "HomeworkMap",
@@ -20,7 +20,7 @@ ENVIRONMENTS = {
 
 
 def register(task: str, spelling: str) -> None:
-    """Register ``course_lib/{spelling}-v0``, one episode of a task, and ``course_lib/{spelling}Trial-v0``, a trial."""
+    """Register ``course_lib/{spelling}-v0``, an episode of a task, and ``course_lib/{spelling}Trial-v0``."""
     for suffix, arguments in {"": {}, "Trial": {"whole_trials": True}}.items():
         env_id = f"course_lib/{spelling}{suffix}-v0"
         if env_id not in gymnasium.registry:  # an interactive reload comes by here again
@@ -29,8 +29,8 @@ def register(task: str, spelling: str) -> None:
                 entry_point="course_lib.tasks.gym:TaskEnv",
                 vector_entry_point="course_lib.tasks.gym:TaskVectorEnv",
                 kwargs={"task": task, **arguments},
-                # The environment says itself what is wrong, in both languages; gymnasium 1.4's own checker breaks
-                # down in the step after a first reset that was refused.
+                # The environment says itself what is wrong, in both languages; gymnasium 1.4's own checker
+                # breaks down in the step after a first reset that was refused.
                 order_enforce=False,
                 disable_env_checker=True,
             )

@@ -14,7 +14,7 @@ from course_lib.views import figure, panels
 
 
 class Corridor(gymnasium.Env):
-    """Five cells; the treasure lies at one end, and the problem is at which. The kind of thing a learner writes."""
+    """Five cells; the treasure lies at one end, and the problem is at which: as a learner might write it."""
 
     observation_space = gymnasium.spaces.Dict(
         {"cell": gymnasium.spaces.Discrete(5), "noise": gymnasium.spaces.Box(-1, 1, (2,), np.float32)}
@@ -51,7 +51,8 @@ def with_pole(length):
 
 
 def poles(**arguments):
-    return bring(with_pole, **dict(problems=[0.25, 0.5, 1.0, 2.0], horizon=12, episodes=2, name="poles") | arguments)
+    defaults = dict(problems=[0.25, 0.5, 1.0, 2.0], horizon=12, episodes=2, name="poles")
+    return bring(with_pole, **defaults | arguments)
 
 
 def pendulums():
@@ -73,7 +74,7 @@ def at_random(task, seed):
     return act
 
 
-# -- what a task is ----------------------------------------------------------------------------------------------
+# -- what a task is ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", [corridors, poles, pendulums])
@@ -85,7 +86,8 @@ def test_it_is_a_task_like_any_other(make):
     assert trials.symbol.dtype == torch.float32 and trials.action.is_floating_point() == task.continuous
     assert trials.valid[:, 0].all() and set(trials.problem.tolist()) <= set(range(task.problem_count))
     sensed = task.sensed(task.draw(20, seeded(0)), trials.symbol, trials.instruction)
-    assert sensed.shape[-1] == task.sensed_size and task.action_features(trials.action).shape[-1] == len(task.actions)
+    assert sensed.shape[-1] == task.sensed_size
+    assert task.action_features(trials.action).shape[-1] == len(task.actions)
     again = play(make(), task.draw(20, seeded(0)), seeded(1), at_random(task, 2))
     assert all(torch.equal(a, b) for a, b in zip(vars(trials).values(), vars(again).values(), strict=True))
     other = play(task, task.draw(20, seeded(0)), seeded(5), at_random(task, 2))
@@ -97,8 +99,8 @@ def test_a_trial_is_the_environments_own_steps():
     task, dice = corridors(), seeded(3)
     trials = play(task, task.draw(30, dice), dice, at_random(task, 4))
     for problem, action, symbol, reward, done, valid, episode in zip(
-        trials.problem, trials.action, trials.symbol, trials.reward, trials.done, trials.valid, trials.episode,
-        strict=True,
+        trials.problem, trials.action, trials.symbol, trials.reward, trials.done, trials.valid,
+        trials.episode, strict=True,
     ):  # fmt: skip
         env, now, steps = Corridor(task.problems[int(problem)]), -1, 0
         for t in range(len(valid)):
@@ -150,7 +152,8 @@ def test_training_never_meets_a_test_problem():
     settings = rl2.Settings(updates=1, trials=32)
     assert task.splits["train"].tolist() == [0, 1] and task.splits["test"].tolist() == [2, 3]
     drawn = task.draw(300, seeded(0))
-    assert set(drawn.index.tolist()) == {0, 1} and set(task.draw(300, seeded(0), "test").index.tolist()) == {2, 3}
+    assert set(drawn.index.tolist()) == {0, 1}
+    assert set(task.draw(300, seeded(0), "test").index.tolist()) == {2, 3}
     play(task, drawn, seeded(0), at_random(task, 1))
     assert set(met) == {0, 4}
     training = rl2.train(task, settings, seeded(0))
@@ -185,11 +188,12 @@ def test_no_global_generator_is_drawn_from():
     assert torch.equal(states[0], torch.get_rng_state()) and (states[1] == np.random.get_state()[1]).all()
 
 
-# -- training and looking ------------------------------------------------------------------------------------------
+# -- training and looking ------------------------------------------------------------------------------------
 
 
 def rows_of(snapshot: Snapshot) -> dict[str, float]:
-    return dict(update=snapshot.update, env_steps=snapshot.env_steps, seconds=snapshot.seconds, **snapshot.metrics)
+    counts = dict(update=snapshot.update, env_steps=snapshot.env_steps, seconds=snapshot.seconds)
+    return counts | snapshot.metrics
 
 
 @pytest.mark.parametrize("make", [corridors, poles, pendulums])
@@ -200,19 +204,20 @@ def test_rl2_trains_on_it_and_the_view_draws_it(make):
         history.append(rows_of(snapshot))
         frame = panels.frame(snapshot, history, task)
     assert snapshot.update == 2 and snapshot.env_steps > 0 and snapshot.belief is None
-    assert {"hidden", "points", "probe"} <= frame.keys() and ("action_share" in frame) == (not task.continuous)
+    assert {"hidden", "points", "probe"} <= frame.keys()
+    assert ("action_share" in frame) == (not task.continuous)
     for language in ("ko", "en"):
         assert figure.png(frame, language, task.title).startswith(b"\x89PNG")
 
 
 def test_rl2_finds_the_treasure():
-    """Guess in the first episode, then go where it was, or else to the other end: ½ + 1 + 1 is the best there is."""
+    """Guess in the first episode, then go where it was, or else to the other end: at best ½ + 1 + 1."""
     settings = rl2.Settings(updates=25, trials=64, hidden=32, evaluate_every=25, learning_rate=1e-2)
     before, after = rl2.train(corridors(), settings, seeded(0))
     assert before.metrics["test_return"] < 2.0 and after.metrics["test_return"] == pytest.approx(2.5)
 
 
-# -- mistakes --------------------------------------------------------------------------------------------------
+# -- mistakes ------------------------------------------------------------------------------------------------
 
 
 class Broken(Corridor):

@@ -1,4 +1,4 @@
-"""The gymnasium environments of every task: three checkers, seeds, one against many, trials against ours, mistakes.
+"""The gymnasium environments of every task: three checkers, seeds, one against many, trials, mistakes.
 
 The ids come from the registry: a new task is in this matrix with no line changed.
 """
@@ -76,7 +76,8 @@ def actions_for(envs, count, dice):
     """Any actions: (count,) or (count, A)."""
     space = envs.single_action_space
     if isinstance(space, gymnasium.spaces.Box):
-        return np.array([[dice.uniform(-1, 1) for _ in range(space.shape[0])] for _ in range(count)], np.float32)
+        rows = [[dice.uniform(-1, 1) for _ in range(space.shape[0])] for _ in range(count)]
+        return np.array(rows, np.float32)
     return np.array([dice.randrange(space.n) for _ in range(count)])
 
 
@@ -101,7 +102,7 @@ def test_importing_the_course_registers_by_name_and_loads_no_pytorch():
 
 
 def test_every_task_has_its_ids():
-    assert set(course_lib.ENVIRONMENTS) == set(TASKS), "a new task needs its spelling in course_lib/__init__.py"
+    assert set(course_lib.ENVIRONMENTS) == set(TASKS), "a new task needs its line in course_lib/__init__.py"
 
 
 def test_gymnasium_imports_the_course_by_itself():
@@ -176,9 +177,8 @@ def test_vector_environments_declare_what_they_return(env_id):
 def test_infos_are_batched_as_gymnasium_batches_them(env_id, mode):
     """The same keys, types and shapes as gymnasium's own vectorisation of the single environment."""
     ours = gymnasium.make_vec(env_id, num_envs=3, autoreset_mode=mode, horizon=3)
-    theirs = gymnasium.make_vec(
-        env_id, num_envs=3, horizon=3, vectorization_mode="sync", vector_kwargs={"autoreset_mode": AutoresetMode(mode)}
-    )
+    sync = dict(vectorization_mode="sync", vector_kwargs={"autoreset_mode": AutoresetMode(mode)})
+    theirs = gymnasium.make_vec(env_id, num_envs=3, horizon=3, **sync)
 
     def form(value):
         if isinstance(value, dict):
@@ -241,7 +241,8 @@ def test_a_batch_of_one_is_the_environment(env_id):
     env, envs = gymnasium.make(env_id), gymnasium.make_vec(env_id, num_envs=1)
     dice = random.Random(3)
     (first, told), (firsts, all_told) = env.reset(seed=5), envs.reset(seed=5)
-    assert np.array_equal(first, firsts[0]) and all(np.array_equal(told[key], all_told[key][0]) for key in told)
+    assert np.array_equal(first, firsts[0])
+    assert all(np.array_equal(told[key], all_told[key][0]) for key in told)
     over = False
     while not over:
         action = actions_for(envs, 1, dice)
@@ -526,7 +527,7 @@ def test_a_bandit_pays_by_the_chances_it_was_given():
     assert sum(paid[0]) == 0 and sum(paid[1]) == 50 and abs(sum(paid[2]) / 300 - 0.25) < 0.1
 
 
-# -- what is not yet, or not always, in the course ----------------------------------------------------------------
+# -- what is not yet, or not always, in the course -----------------------------------------------------------
 
 
 class Walk(Task):
@@ -563,18 +564,19 @@ class Walking(Running):
 @pytest.mark.parametrize("whole_trials", [False, True])
 def test_a_continuous_task_by_hand_passes_too(whole_trials, check_specs):
     for check in (check_env, check_env_for_baselines):
-        check(TaskEnv(Walk(), whole_trials=whole_trials), skip_render_check=True)  # nobody said how to draw it
+        check(TaskEnv(Walk(), whole_trials=whole_trials), skip_render_check=True)  # nobody can draw it
     check_specs(TaskEnv(Walk(), whole_trials=whole_trials))
     envs = TaskVectorEnv(Walk(), 6, whole_trials=whole_trials, split="test")
     envs.action_space.seed(0)
     envs.reset(seed=0, options={"problem": np.array([0, 1, 2, 3, 0, 1])})
-    here = np.zeros((6, 2), np.float32)
+    here, goal = np.zeros((6, 2), np.float32), np.array([0, 1, 2, 3, 0, 1])
     for _ in range(5):
         actions = envs.action_space.sample()
         observation, reward, _, _, info = envs.step(actions)
         here = here + np.float32(0.1) * actions
         assert observation in envs.observation_space and np.allclose(observation[:, :2], here, atol=1e-6)
-        assert np.allclose(reward, 0 if whole_trials else -np.abs(here[:, 0] - [0, 1, 2, 3, 0, 1]).clip(max=2), atol=1e-6)
+        expected = -np.abs(here[:, 0] - goal).clip(max=2)
+        assert np.allclose(reward, 0 if whole_trials else expected, atol=1e-6)
         observation[:], info["state"][:], info["symbol"][:] = 9.0, 9.0, 9.0  # nobody else's numbers
     for wrong in (1.01, -1.01, np.nan, np.inf):
         with pytest.raises(gymnasium.error.InvalidAction) as raised:
@@ -604,7 +606,8 @@ def test_a_problem_is_asked_only_what_it_can_be_asked():
     env = TaskEnv(task)
     env.reset(options={"problem": 0, "instruction": 1})
     env.reset(options={"problem": 1, "instruction": 3})
-    for options in ({"problem": 0, "instruction": 3}, {"problem": 1, "goal": city.goals[1]}, {"instruction": 1}):
+    never = {"problem": 0, "instruction": 3}, {"problem": 1, "goal": city.goals[1]}, {"instruction": 1}
+    for options in never:
         with pytest.raises(CourseError) as raised:
             env.reset(options=options)
         said_in_both_languages(raised.value)
@@ -635,7 +638,7 @@ def test_wrapped_episodes_are_the_trials_of_the_course():
             got, expected = ours.step(action), theirs.step(action)
             assert np.array_equal(got[0], expected[0]) and got[1] == pytest.approx(expected[1])
             assert got[2:4] == expected[2:4]
-            assert got[4]["trial_episode"] == expected[4]["trial_episode"] and got[4]["pause"] == expected[4]["pause"]
+            assert all(got[4][key] == expected[4][key] for key in ("trial_episode", "pause"))
             over = got[2]
 
 
@@ -652,7 +655,8 @@ def test_without_problems_a_seed_is_the_problem():
         while not over:
             observation, reward, terminated, truncated, info = env.step(env.action_space.sample())
             over = terminated or truncated
-            assert observation[4:6].sum() == 1 and observation[6] == reward == 1.0 and info["problem"] == infos[-1]
+            assert observation[4:6].sum() == 1 and observation[6] == reward == 1.0
+            assert info["problem"] == infos[-1]
             if observation[7] and not over:  # an episode ended, the next has begun
                 starts[-1].append(observation[:4])
     assert all(len(trial) == 3 and (np.stack(trial) == trial[0]).all() for trial in starts)
@@ -826,7 +830,7 @@ MISTAKES = (
     + [(ValueError, lambda options=options: fresh().reset(options=options)) for options in OPTIONS]
     + [
         (gymnasium.error.ResetNeeded, lambda: gymnasium.make("course_lib/Map-v0").step(0)),
-        (gymnasium.error.ResetNeeded, lambda: gymnasium.make("course_lib/Map-v0", render_mode="ansi").render()),
+        (gymnasium.error.ResetNeeded, lambda: TaskEnv("map", render_mode="ansi").render()),
         (gymnasium.error.ResetNeeded, lambda: gymnasium.make_vec("course_lib/Map-v0").step([0])),
         (
             gymnasium.error.ResetNeeded,
@@ -882,7 +886,8 @@ def test_every_environment_refuses_what_is_no_action(env_id):
     envs.reset(seed=0)
     good = ending(env_id, 3)
     before = env.unwrapped.lanes.info(), envs.unwrapped.lanes.info()
-    for wrong in (good + 1000, good - 1000, good + np.nan, good.astype(bool), good.astype(str), good[None], None):
+    far, other = (good + 1000, good - 1000, good + np.nan), (good.astype(bool), good.astype(str), good[None])
+    for wrong in (*far, *other, None):
         with pytest.raises(gymnasium.error.InvalidAction) as raised:
             envs.step(wrong)
         said_in_both_languages(raised.value)

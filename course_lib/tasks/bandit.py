@@ -57,7 +57,7 @@ class BernoulliBandit(TableFamily):
         return Drawn(self.tables_of(chances).to(generator.device), index)
 
     def problem_from(self, chances: Any, count: int) -> Drawn:
-        """The bandits that somebody asks for by the chances of their arms: one row (k,) for all, or (count, k).
+        """The bandits that somebody asks for by the chances of their arms: (k,) for all, or (count, k).
 
         Raises:
             CourseError: they are no chances of k arms.
@@ -71,7 +71,8 @@ class BernoulliBandit(TableFamily):
             raise CourseError(
                 Bilingual(
                     f"밴딧의 문제는 팔 {self.arms}개의 확률이며 각각 0과 1 사이여야 합니다. 받은 값: {chances!r}.",
-                    f"A bandit's problem is the chances of its {self.arms} arms, each from 0 to 1. Got {chances!r}.",
+                    f"A bandit's problem is the chances of its {self.arms} arms, each from 0 to 1. "
+                    f"Got {chances!r}.",
                 )
             )
         rows = torch.tensor(np.broadcast_to(asked, (count, self.arms)), dtype=torch.float32)

@@ -9,8 +9,8 @@
     for snapshot in rl2.train(task, rl2.Settings(updates=20, trials=64), generator): ...
 
 Every method that needs no tables trains on it, and the live view shows it:
-``live(rl2.train(task, settings, generator), task=task)``. There are no exact beliefs and values: nobody wrote down
-what the environment does.
+``live(rl2.train(task, settings, generator), task=task)``. There are no exact beliefs and values: nobody wrote
+down what the environment does.
 
 Each lane steps an environment of its own, one after another in Python, so such a task is as fast as its
 environment, not as ours are.
@@ -48,8 +48,8 @@ def bring(
     """A task whose problems are gymnasium environments.
 
     Args:
-        make_env: ``make_env(problem)`` gives a fresh environment of this problem. Its observations may be any that
-            gymnasium can flatten; its actions are Discrete, or a Box with finite bounds.
+        make_env: ``make_env(problem)`` gives a fresh environment of this problem. Its observations may be any
+            that gymnasium can flatten; its actions are Discrete, or a Box with finite bounds.
         problems: what training draws from: any values that ``make_env`` understands.
         horizon: at most so many steps an episode. An environment may end it earlier.
         episodes: K, how many episodes a trial has, all in one problem.
@@ -64,9 +64,11 @@ def bring(
 
 
 class Brought(Task):
-    """What ``bring`` gives. Problem m is ``problems[m]``; those of the test come after those of the training."""
+    """What ``bring`` gives; it says what the arguments are. Problem m is ``problems[m]``, the test's come last."""
 
-    def __init__(self, make_env, problems, horizon, episodes, exploration, test_problems, name, title, actions) -> None:
+    def __init__(
+        self, make_env, problems, horizon, episodes, exploration, test_problems, name, title, actions
+    ) -> None:
         self.name, self.title = name, title or Bilingual(f"가져온 환경 {name}", f"Brought environment {name}")
         train, test = _listed("problems", problems), []
         if test_problems is not None:
@@ -79,7 +81,7 @@ class Brought(Task):
                 Bilingual(
                     "episodes는 1 이상, exploration은 0 이상이고 episodes보다 작은 정수여야 합니다. "
                     f"받은 값: episodes={episodes!r}, exploration={exploration!r}.",
-                    "episodes must be an integer of at least 1, and exploration one from 0 to less than episodes. "
+                    "episodes must be an integer of at least 1, and exploration one from 0 below episodes. "
                     f"Got episodes={episodes!r}, exploration={exploration!r}.",
                 )
             )
@@ -113,7 +115,8 @@ class Brought(Task):
     def draw(self, count: int, generator: torch.Generator, split: str = "train") -> Drawn:
         """Problems for ``count`` trials, uniformly from ``split``."""
         allowed = self.splits[check_split(split)].to(generator.device)
-        return Drawn(None, allowed[torch.randint(len(allowed), (count,), generator=generator, device=generator.device)])
+        chosen = torch.randint(len(allowed), (count,), generator=generator, device=generator.device)
+        return Drawn(None, allowed[chosen])
 
     def each(self, copies: int = 1, split: str = "test") -> Drawn:
         """Every problem of ``split``, ``copies`` times."""
@@ -139,7 +142,8 @@ class Brought(Task):
             raise CourseError(
                 Bilingual(
                     f"make_env는 문제를 받아 gymnasium 환경을 돌려주는 함수여야 합니다. 받은 것: {type(env).__name__}.",
-                    f"make_env must be a function from a problem to a gymnasium environment. Got {type(env).__name__}.",
+                    "make_env must be a function from a problem to a gymnasium environment. "
+                    f"Got {type(env).__name__}.",
                 )
             )
         spaces = env.observation_space, env.action_space
@@ -171,7 +175,7 @@ class Brought(Task):
             raise CourseError(
                 Bilingual(
                     f"관측 공간 {seen}은(는) 벡터로 펼 수 없습니다. Box, Discrete, 또는 그것들의 Dict를 쓰십시오.",
-                    f"Observation space {seen} can't be flattened. Use a Box, a Discrete, or a Dict of these.",
+                    f"Observation space {seen} can't be flattened. Use a Box, a Discrete, or a Dict of them.",
                 )
             )
         if not (box and acts.is_bounded()) and not isinstance(acts, gymnasium.spaces.Discrete):
@@ -183,7 +187,7 @@ class Brought(Task):
             )
 
     def moves(self, action: Tensor) -> np.ndarray:
-        """Actions as the environments take them: (B,) int64 → (B,), or (B, A) from −1 to 1 → (B, …) in the Box."""
+        """Actions as the environments take them: (B,) → (B,), or (B, A) from −1 to 1 → (B, …) in the Box."""
         numbers = action.cpu().numpy()
         if not self.continuous:
             return numbers + self.action_space.start
@@ -251,7 +255,7 @@ class RunningBrought(Running):
             raise CourseError(
                 Bilingual(
                     f"{self.task.name}의 문제 {problem}에서 관측이나 보상이 유한한 수가 아닙니다. 그 환경의 step과 reset을 살펴보십시오.",
-                    f"In problem {problem} of {self.task.name} an observation or a reward is no finite number. "
+                    f"In problem {problem} of {self.task.name} an observation or reward is no finite number. "
                     "Look at that environment's step and reset.",
                 )
             )

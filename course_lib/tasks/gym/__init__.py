@@ -1,9 +1,10 @@
 """The tasks as gymnasium environments, one at a time and batched; and trials out of anybody's environment.
 
 Importing ``course_lib`` registers them for ``gymnasium.make`` and ``gymnasium.make_vec``. In
-``course_lib/Map-v0`` a gym episode is one episode of the task; in ``course_lib/MapTrial-v0`` it is a whole trial.
-So it is with every task of the course: ``course_lib.ENVIRONMENTS`` says how each is spelled.
-gymnasium 1.4 looks for no plugins, so ``import course_lib`` comes first, or ``make("course_lib:course_lib/Map-v0")``.
+``course_lib/Map-v0`` a gym episode is one episode of the task; in ``course_lib/MapTrial-v0`` it is a whole
+trial. So it is with every task of the course: ``course_lib.ENVIRONMENTS`` says how each is spelled.
+gymnasium 1.4 looks for no plugins, so ``import course_lib`` comes first, or the name says it:
+``gymnasium.make("course_lib:course_lib/Map-v0")``.
 
 Both the ``Env`` and the ``VectorEnv`` step by the same ``Running`` as all of the course, so there is one set
 of rules.
@@ -22,7 +23,7 @@ gain after it, and bootstrapping there would be wrong. So ``truncated`` is alway
 
 ``info`` is for research, not for the agent. ``info["hidden_problem"]`` is what exploration has to find out.
 
-``TrialWrapper`` makes trials out of any other gymnasium environment. A course task out of one: ``tasks.bring``.
+``TrialWrapper`` makes trials out of any other gymnasium environment; ``tasks.bring`` makes a course task.
 """
 
 from course_lib.tasks.gym.envs import TaskEnv, TaskVectorEnv
@@ -30,4 +31,6 @@ from course_lib.tasks.gym.errors import InvalidAction, ResetNeeded, UnsupportedM
 from course_lib.tasks.gym.lanes import Lanes
 from course_lib.tasks.gym.trial_wrapper import TrialWrapper
 
-__all__ = ["InvalidAction", "Lanes", "ResetNeeded", "TaskEnv", "TaskVectorEnv", "TrialWrapper", "UnsupportedMode"]
+__all__ = [
+    "InvalidAction", "Lanes", "ResetNeeded", "TaskEnv", "TaskVectorEnv", "TrialWrapper", "UnsupportedMode",
+]  # fmt: skip

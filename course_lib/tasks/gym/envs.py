@@ -150,7 +150,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
 
 
 def checked_actions(action: Any, space: gymnasium.Space, lanes: int | None = None) -> Tensor:
-    """An action of ``space``, or of ``lanes`` such spaces, as the task takes it: int64, or float32 where continuous.
+    """An action of ``space``, or of ``lanes`` such spaces, as a task takes it: int64; continuous, float32.
 
     Raises:
         InvalidAction: it has another shape or type, is out of range, or is no number.

@@ -136,9 +136,10 @@ class Lanes:
             raise already_over()
 
     def step(self, action: Tensor) -> Tensor:
-        """Act once in every lane, (N,) int64 or (N, A) float32 → rewards (N,). What is over stays as it is."""
+        """Act once in every lane, (N,) int64 or (N, A) float32 → rewards (N,). What is over stays so."""
         running = self.running
-        action = where(running.resting, torch.zeros_like(action), action)  # as in ``play``: a pause is no message
+        # As in ``play``: a pause carries no message.
+        action = where(running.resting, torch.zeros_like(action), action)
         counts = self._counted[running.episode]  # (N,)
         paid = running.step(action)
         did = self.task.action_features(action)  # (N, A)
@@ -146,7 +147,7 @@ class Lanes:
         return paid * counts
 
     def observation(self) -> np.ndarray:
-        """What each lane's agent receives now, (N, D) float32: what is sensed, in trials ``last`` beside it."""
+        """What each lane's agent receives now, (N, D) float32: what is sensed; in trials also ``last``."""
         running = self.running
         sensed = self.task.sensed(self.drawn, running.symbol, running.instruction)
         return (torch.cat([sensed, self.last], dim=1) if self.whole_trials else sensed.clone()).numpy()
@@ -178,16 +179,16 @@ class Lanes:
         return (picture_of if self.render_mode == "rgb_array" else text_of)(self.task, running, lane)
 
 
-# -- the task ----------------------------------------------------------------------------------------------------
+# -- the task ------------------------------------------------------------------------------------------------
 
 
 def shaped_task(task: str | Task, whole_trials: bool, arguments: dict[str, Any]) -> Task:
-    """The task of this name, made with the arguments that it knows, its trials of the shape that was asked for."""
+    """The task of this name, made with the arguments that it knows, its trials of the shape asked for."""
     if isinstance(task, Brought):
         raise CourseError(
             Bilingual(
                 "가져온 환경은 이미 gymnasium 환경입니다. 트라이얼이 필요하면 TrialWrapper로 감싸십시오.",
-                "What was brought is a gymnasium environment already. For trials, put a TrialWrapper around it.",
+                "What was brought is a gymnasium environment already. For trials, wrap it in a TrialWrapper.",
             )
         )
     known: list[str] = []
@@ -230,7 +231,7 @@ def shaped_task(task: str | Task, whole_trials: bool, arguments: dict[str, Any])
 def sensed_range(task: Task) -> tuple[np.ndarray, np.ndarray]:
     """The lowest and highest of what a network receives, (sensed_size,) each.
 
-    From the tables' features; without tables from the task's own ``sensed_range``, a pair of numbers or of rows.
+    From the tables' features; without tables from the task's own ``sensed_range``: two numbers, or two rows.
     """
     if hasattr(task, "tables"):
         features = task.tables.features  # (symbols, F)
@@ -267,11 +268,11 @@ def hidden_problem(task: Task, drawn: Drawn) -> Tensor:
 
 
 def merged(mask: Tensor, fresh: Any, kept: Any) -> Any:
-    """``fresh`` in the lanes of ``mask`` (N,) bool and ``kept`` in the others, in whatever differs between lanes.
+    """``fresh`` in the lanes of ``mask`` (N,) bool and ``kept`` in the others, in all that differs by lane.
 
-    That is every tensor with one row a lane, or with K (its episodes', flattened), and those inside a ``Drawn``
-    or its tables. Whatever else there is does not differ, and is ``fresh``; where by chance it has as many rows
-    as there are lanes, both are the same.
+    That is every tensor with one row a lane, or with K (its episodes', flattened), and those inside a
+    ``Drawn`` or its tables. Whatever else there is does not differ, and is ``fresh``; where by chance it has
+    as many rows as there are lanes, both are the same.
     """
     if fresh is kept:
         return kept

@@ -1,8 +1,9 @@
 """What ``reset(options=…)`` may ask of a game, read for any task.
 
-``problem`` is a number, or whatever the family's own ``problem_from`` takes (a bandit: the chances of its arms).
-Where episodes have instructions, ``instruction`` is a number from 1, and ``goal`` one of ``task.goals``, if the family
-names its instructions so. Where a game is one episode, ``episode`` is "exploration" or "execution".
+``problem`` is a number, or whatever the family's own ``problem_from`` takes (a bandit: the chances of its
+arms). Where episodes have instructions, ``instruction`` is a number from 1, and ``goal`` one of
+``task.goals``, if the family names its instructions so. Where a game is one episode, ``episode`` is
+"exploration" or "execution".
 """
 
 from __future__ import annotations

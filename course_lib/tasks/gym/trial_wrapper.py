@@ -4,8 +4,9 @@
     env = TrialWrapper(env, episodes=2, problems=range(21))                           # options={"problem": 7}
     model = RecurrentPPO("MlpLstmPolicy", env)
 
-A gym episode of it is a trial: K episodes in one problem. Beside the environment's own observation, flattened,
-stands what RL² reads: the last action (one-hot, or itself), the last reward, and whether it ended an episode.
+A gym episode of it is a trial: K episodes in one problem. Beside the environment's own observation,
+flattened, stands what RL² reads: the last action (one-hot, or itself), the last reward, and whether it ended
+an episode.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ class TrialWrapper(gymnasium.Wrapper, RecordConstructorArgs):
     What a problem is depends on ``problems``:
 
     - None: a seed. Each trial draws one, and every episode of it is reset with this same seed;
-    - a sequence, or a function of a ``numpy`` generator: each trial draws one, and every episode is reset with
-      ``options={option: problem}`` and a seed of its own.
+    - a sequence, or a function of a ``numpy`` generator: each trial draws one, and every episode is reset
+      with ``options={option: problem}`` and a seed of its own.
 
     Whoever wants a certain problem gives it: ``reset(options={"problem": …})``, under the name of ``option``.
 
-    When an episode ends, the agent first sees where: the next step is a pause, whose action is dropped and which
-    pays nothing, and leads to the next episode. Without ``pauses`` the next episode begins at once.
+    When an episode ends, the agent first sees where: the next step is a pause, whose action is dropped and
+    which pays nothing, and leads to the next episode. Without ``pauses`` the next episode begins at once.
     The trial ends as its last episode ends: ``terminated`` or ``truncated``.
 
     Args:
@@ -167,5 +168,6 @@ class TrialWrapper(gymnasium.Wrapper, RecordConstructorArgs):
         return np.concatenate([flatten(self.env.observation_space, self._last_seen), did]).astype(np.float32)
 
     def _told(self) -> dict[str, Any]:
-        """The environment's own info, the problem of the trial, the number of the episode, and whether this is a pause."""
-        return {**self._info, "problem": self._problem, "trial_episode": self._episode, "pause": self._waiting}
+        """The environment's own info, the trial's problem, the number of the episode, and whether it rests."""
+        trial = {"problem": self._problem, "trial_episode": self._episode, "pause": self._waiting}
+        return {**self._info, **trial}
