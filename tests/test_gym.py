@@ -443,12 +443,10 @@ def test_what_exploration_pays_is_seen_where_it_does_not_count():
 
 @pytest.mark.parametrize("env_id", TRIALS)
 def test_a_trial_may_have_more_episodes_of_another_length(env_id):
-    name = TASK_OF[env_id]
-    if name in ("random-mdp", "gridnavi"):
-        pytest.skip("these have arguments of their own")
+    own, kept = task_of(env_id).trial, replace(task_of(env_id).trial)
     env = gymnasium.make(env_id, episodes=4, horizon=3)
-    trial, own = env.unwrapped.task.trial, make_task(name).trial
-    assert trial.episodes == 4 and trial.horizon == 3 and own.horizon == make_task(name).trial.horizon
+    trial = env.unwrapped.task.trial
+    assert trial.episodes == 4 and trial.horizon == 3 and own == kept
     assert trial.instructed == own.instructed[:1] * 3 + own.instructed[-1:]
     env.reset(seed=0)
     action, over, steps = ending(env_id, 1)[0], False, 0
@@ -863,6 +861,11 @@ MISTAKES = (
         (gymnasium.error.ResetNeeded, lambda: TrialWrapper(gymnasium.make("CartPole-v1"), 2).step(0)),
         (gymnasium.error.InvalidAction, lambda: wrapped().step(7)),
         (gymnasium.error.InvalidAction, lambda: wrapped().step(float("nan"))),
+        (ValueError, lambda: gymnasium.make("course_lib/Bandit-v0", arms=[5])),
+        (ValueError, lambda: gymnasium.make("course_lib/Bandit-v0", arms=2.5)),
+        (ValueError, lambda: gymnasium.make("course_lib/Bandit-v0", arms="5")),
+        (ValueError, lambda: wrapped().reset(options={"problem": -1})),
+        (ValueError, lambda: wrapped().reset(options={"problem": 2.5})),
         (ValueError, lambda: wrapped(episodes=0)),
         (ValueError, lambda: wrapped(episodes=1.5)),
         (ValueError, lambda: wrapped(problems=[])),

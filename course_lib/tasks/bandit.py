@@ -21,11 +21,14 @@ class BernoulliBandit(TableFamily):
     """k arms and n pulls. There are infinitely many problems, so each draw makes its own tables."""
 
     def __init__(self, arms: int = 5, pulls: int = 10) -> None:
-        if arms < 2 or pulls < 1:
+        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (arms, pulls))
+        if not whole or arms < 2 or pulls < 1:
             raise CourseError(
                 Bilingual(
-                    f"밴딧에는 팔이 2개 이상, 당기기가 1번 이상 있어야 합니다. 받은 값: arms={arms}, pulls={pulls}.",
-                    f"A bandit needs at least 2 arms and 1 pull. Got arms={arms}, pulls={pulls}.",
+                    "밴딧에는 2 이상의 정수 arms와 1 이상의 정수 pulls가 필요합니다. "
+                    f"받은 값: arms={arms!r}, pulls={pulls!r}.",
+                    "A bandit needs whole numbers: at least 2 arms and 1 pull. "
+                    f"Got arms={arms!r}, pulls={pulls!r}.",
                 )
             )
         self.name = "bandit"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Hashable
 from copy import copy
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -206,6 +207,14 @@ def shaped_task(task: str | Task, whole_trials: bool, arguments: dict[str, Any])
                 f"This environment has no argument {unknown[0]!r}. The arguments are: {names}.",
             )
         )
+    for name, value in arguments.items():
+        if not isinstance(value, Hashable):  # a task is made once for each value, so it must be able to be a key
+            raise CourseError(
+                Bilingual(
+                    f"{name}에는 수나 문자열처럼 바뀌지 않는 값을 주십시오. 받은 값: {value!r}.",
+                    f"{name} must be a value that can't change, such as a number or a text. Got {value!r}.",
+                )
+            )
     made = make_task(task, **arguments) if isinstance(task, str) else task
     if horizon is None and episodes is None:
         return made

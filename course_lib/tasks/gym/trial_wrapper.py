@@ -116,6 +116,8 @@ class TrialWrapper(gymnasium.Wrapper, RecordConstructorArgs):
         self._options = dict(options or {})
         if self.option in self._options:
             self._problem = self._options.pop(self.option)
+            if self.problems is None:
+                self._refuse_unless_seed(self._problem)
         elif self.problems is None:
             self._problem = int(self._dice.integers(2**31))
         elif callable(self.problems):
@@ -155,6 +157,15 @@ class TrialWrapper(gymnasium.Wrapper, RecordConstructorArgs):
         if self._waiting and not self.pauses:
             self._begin_episode()
         return self._seen(did), given, terminated and last_episode, truncated and last_episode, self._told()
+
+    def _refuse_unless_seed(self, problem: Any) -> None:
+        if isinstance(problem, bool) or not isinstance(problem, (int, np.integer)) or problem < 0:
+            raise CourseError(
+                Bilingual(
+                    f"여기서 문제는 시드이므로 0 이상의 정수를 주십시오. 받은 값: {problem!r}.",
+                    f"A problem is a seed here: give an integer of at least 0. Got {problem!r}.",
+                )
+            )
 
     def _begin_episode(self) -> None:
         self._episode, self._waiting = self._episode + 1, False
