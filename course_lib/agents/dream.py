@@ -442,7 +442,7 @@ def train(
     explorer_side = [*networks.explorer.parameters(), *networks.decoder.parameters()]
     executor_side = [*networks.executor.parameters(), *networks.encoder.parameters()]
     rates = (settings.explorer_rate, settings.executor_rate)
-    optimizer = torch.optim.Adam([dict(params=explorer_side), dict(params=executor_side)], eps=1e-5)
+    optimizer = torch.optim.Adam([dict(params=explorer_side), dict(params=executor_side)], eps=1e-5, fused=True)
     replay, judge = Replay(settings.replay), Judge(task, settings)
     iteration, env_steps, seconds, metrics = 0, 0, 0.0, {}
     if resume is not None:
