@@ -166,6 +166,13 @@ def test_bound_and_plan_equal_exhaustive_search(horizon, episodes):
     assert sum(grid_navi.bayes_optimal_by_episode(task)) == pytest.approx(expected, abs=1e-9)
 
 
+def test_a_plan_is_believed_only_after_it_was_played(monkeypatch):
+    """The count decides, not the search."""
+    monkeypatch.setattr(grid_navi, "_walk", lambda task, walked, missing, count: walked)
+    with pytest.raises(CourseError, match="proved"):
+        grid_navi.bayes_optimal_plan(GridNavi())  # a new task, so nothing is remembered of it
+
+
 def test_where_the_bound_is_not_reached_nothing_is_claimed():
     task = GridNavi(side=4, horizon=3, episodes=2)
     bound = sum(grid_navi.as_return(task, steps) for steps in grid_navi.goal_steps_at_most(task))
