@@ -6,7 +6,7 @@ from functools import cache
 
 from course_lib.bilingual import Bilingual, known_or_error
 from course_lib.tasks.bandit import BernoulliBandit
-from course_lib.tasks.city import City, homework_map, map_city
+from course_lib.tasks.city import City, distracting_bus, homework_map, map_city
 from course_lib.tasks.cooking import Cooking
 from course_lib.tasks.grid_navi import GridNavi
 from course_lib.tasks.revealing_arm import RevealingArm
@@ -14,6 +14,7 @@ from course_lib.tasks.tables import RunningTrials, TableFamily, Tables, TableTas
 from course_lib.tasks.task import Drawn, Running, Task, Trials, TrialShape, play
 
 TASKS = {
+    "distracting-bus": distracting_bus,
     "map": map_city,
     "homework-map": homework_map,
     "cooking": Cooking,
@@ -38,6 +39,6 @@ def make_task(name: str, **options):
 
 __all__ = [
     "TASKS", "BernoulliBandit", "City", "Cooking", "Drawn", "GridNavi", "RevealingArm", "Running", "RunningTrials",
-    "TableFamily", "TableTask", "Tables", "Task", "TrialShape", "Trials", "homework_map", "make_task",
-    "map_city", "play",
+    "TableFamily", "TableTask", "Tables", "Task", "TrialShape", "Trials", "distracting_bus", "homework_map",
+    "make_task", "map_city", "play",
 ]  # fmt: skip

@@ -4,9 +4,10 @@ The bus colour can't be seen, so nobody knows where a bus goes without riding it
 the map. The city is explored once without a goal and without reward; then a goal is named, and the
 way there is paid by the step.
 
-Sources: the *map* task is DREAM's (Liu, Raghunathan, Liang, Finn 2021, "Decoupling Exploration and
-Exploitation for Meta-Reinforcement Learning without Sacrifices", section 6); *homework-map* is the one of
-Stanford CS224R's 2023 homework on meta-RL.
+Sources: the *map* and *distracting-bus* tasks are DREAM's (Liu, Raghunathan, Liang, Finn 2021, "Decoupling
+Exploration and Exploitation for Meta-Reinforcement Learning without Sacrifices", section 6), with the cells and
+the numbering of problems of its released code (github.com/ezliu/dream, envs/city.py); *homework-map* is the one
+of Stanford CS224R's 2023 homework on meta-RL.
 
 Two choices of ours. In DREAM's released code the exploration episode also ends on hitting a hidden goal
 that was sampled for it; here exploration has no goal, so only the clock and the action "end" stop it. (In
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import permutations
+from math import factorial
 
 import torch
 from torch import Tensor
@@ -35,7 +37,12 @@ WAIT, RIDE, END = 4, 5, 6
 
 @dataclass(frozen=True)
 class CityPlan:
-    """What all problems of a family share. Problem m sends bus i to ``destinations[permutation_m[i]]``."""
+    """What all problems of a family share. Problem m sends bus i to ``destinations[routes_m[i]]``.
+
+    The last ``distractors`` buses are of no use for any goal: they share the last destinations among themselves,
+    in an order of their own. Every ``train_every``-th problem is trained on and the others are the test; where it
+    is 1 all problems are both.
+    """
 
     width: int
     height: int
@@ -47,6 +54,17 @@ class CityPlan:
     step_cost: float
     horizon: int
     goals_end_exploration: bool
+    distractors: int = 0
+    train_every: int = 1
+
+    def routes(self) -> list[tuple[int, ...]]:
+        """The routes of each problem; those of the useful buses change fastest, as in DREAM's numbering."""
+        useful = len(self.stops) - self.distractors
+        return [
+            near + tuple(useful + i for i in far)
+            for far in permutations(range(self.distractors))
+            for near in permutations(range(useful))
+        ]
 
 
 class City(TableTask):
@@ -54,16 +72,17 @@ class City(TableTask):
 
     def __init__(self, name: str, title: Bilingual, plan: CityPlan) -> None:
         self.plan = plan
-        self.routes = list(permutations(range(len(plan.stops))))  # routes[m][i]: where bus i goes
+        self.routes = plan.routes()  # routes[m][i]: where bus i goes
         every = torch.arange(len(self.routes))
+        trained = every % plan.train_every == 0
         super().__init__(
             name=name,
             title=title,
             tables=city_tables(plan, self.routes),
             trial=TrialShape(horizon=plan.horizon, instructed=(False, True), counted=(False, True)),
             actions=ACTIONS,
-            train=every,
-            test=every,
+            train=every[trained],
+            test=every if trained.all() else every[~trained],
             end_action=END,
             waiting_cost=plan.step_cost,
         )
@@ -84,6 +103,16 @@ class City(TableTask):
     def bus_stops(self) -> tuple[Cell, ...]:
         """Every cell with a bus: the stops near the start, then their destinations."""
         return self.plan.stops + self.plan.destinations
+
+    @property
+    def useful_routes(self) -> Tensor:
+        """Which problems agree in every bus that is of use: (M,) int64, the same number where they do."""
+        return torch.arange(len(self.routes)) % factorial(len(self.plan.stops) - self.plan.distractors)
+
+    @property
+    def distracting_routes(self) -> Tensor:
+        """Which problems agree in every distractor: (M,) int64."""
+        return torch.arange(len(self.routes)) // factorial(len(self.plan.stops) - self.plan.distractors)
 
     @property
     def map_cell(self) -> Cell | None:
@@ -176,6 +205,29 @@ def map_city() -> City:
         goals_end_exploration=False,
     )
     return City("map", Bilingual("지도가 있는 도시", "City with a map"), plan)
+
+
+def distracting_bus() -> City:
+    """DREAM's distracting bus: 9 × 9, no map, and four more buses that help nobody. Optimum 0.8, walking 0.3.
+
+    576 problems. Each 11th is trained on: 53, in which each of the 24 ways of the useful buses comes up. The
+    other 523 are the test.
+    """
+    plan = CityPlan(
+        width=9,
+        height=9,
+        start=(4, 4),
+        goals=corners(9, 9),
+        stops=((4, 5), (5, 4), (3, 4), (4, 3), (5, 5), (3, 3), (3, 5), (5, 3)),
+        destinations=(*corners(9, 9, inset=1), (0, 4), (4, 0), (8, 4), (4, 8)),
+        map_cell=None,
+        step_cost=0.1,
+        horizon=20,
+        goals_end_exploration=False,
+        distractors=4,
+        train_every=11,
+    )
+    return City("distracting-bus", Bilingual("방해 버스가 있는 도시", "City with distracting buses"), plan)
 
 
 def homework_map() -> City:
