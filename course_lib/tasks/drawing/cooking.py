@@ -11,12 +11,12 @@ import numpy as np
 
 from course_lib.tasks.cooking import BOWL, DRAWERS, INGREDIENTS, NOTHING, PICK_UP, SIDE, Cooking
 from course_lib.tasks.drawing.shapes import (
-    AGENT, FOLD, GRID, GROUND, PAPER, PAPER_TILE, PIXELS, POSSIBLE, RIM, box, disc, paint, pennant,
+    AGENT, FOLD, GRID, GROUND, PAPER, PAPER_TILE, PIXELS, RIM, box, disc, paint, pennant,
 )  # fmt: skip
 from course_lib.tasks.tables import RunningTrials
 
 # Colours that stay apart without red and green, shapes that stay apart without colours.
-TOMATO, CARROT, CHEESE, AUBERGINE = (200, 62, 50), (236, 138, 42), (244, 204, 72), (112, 72, 150)
+TOMATO, CARROT, CHEESE, AUBERGINE = (200, 62, 50), (236, 138, 42), (244, 204, 72), (136, 92, 178)
 LEAF, HOLE = (86, 140, 84), (222, 174, 40)
 WOOD, INSIDE, HANDLE = (222, 198, 158), (150, 118, 76), (118, 90, 56)
 CHINA, CHINA_RIM = (255, 255, 255), (120, 150, 180)
@@ -59,7 +59,7 @@ def paint_ingredient(tile: np.ndarray, kind: int, x: float, y: float, size: floa
         paint(tile, box(x, y + 0.8 * size, 0.35 * size, 0.14 * size, 0.1 * size), LEAF)
     elif kind == 1:
         paint(tile, box(x - 0.75 * size, y, 0.3 * size, 0.3 * size, 0.15 * size), LEAF)
-        paint(tile, pennant(x - 0.6 * size, y, 1.7 * size, 0.65 * size), CARROT)
+        paint(tile, pennant(x - 0.6 * size, y, 1.5 * size, 0.65 * size), CARROT)
     elif kind == 2:
         paint(tile, box(x, y, 0.85 * size, 0.75 * size, 0.12 * size), CHEESE)
         for hole_x, hole_y, radius in ((-0.35, 0.25, 0.2), (0.35, -0.2, 0.24), (0.4, 0.45, 0.13)):
@@ -91,10 +91,9 @@ def _tile(bowl: tuple[int, ...] | None, drawer: bool, inside: int, hand: int | N
     if bowl is not None:
         paint(tile, disc(0, 0, 0.9), CHINA_RIM)
         paint(tile, disc(0, 0, 0.8), CHINA)
-        for place, x in enumerate((-0.36, 0.36)):
-            paint(tile, disc(x, 0.22, 0.1), POSSIBLE)
-            if place < len(bowl):
-                paint_ingredient(tile, bowl[place], x, 0.22, 0.33)
+        paint(tile, disc(0, 0, 0.62) & ~disc(0, 0, 0.57), GRID)
+        for kind, x in zip(bowl, (-0.36, 0.36), strict=False):
+            paint_ingredient(tile, kind, x, 0.22, 0.33)
     elif drawer:
         paint(tile, box(0, 0, 0.88, 0.88, 0.1), WOOD)
         if inside != NOTHING:
