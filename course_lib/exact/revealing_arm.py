@@ -26,7 +26,7 @@ needed.
 
 Choices of ours, where the lecture's slide leaves them open: all pulls are uniform, the decoder is updated
 first and asked afterwards, and ties of the greedy arm are broken evenly, anew at each trial. The last
-matters: if arm 0 wins every tie, DREAM needs five to seven times fewer trials. So does RL²'s
+matters: if arm 0 wins every tie, DREAM needs five to eight times fewer trials. So does RL²'s
 initialisation: starting at zero, where only the paying entries of arm 0's many contexts can lift it, it
 needs about |A|^2.7; starting at one, arm 0 wins partly because its contexts, being more, stay optimistic
 for longer.
