@@ -12,7 +12,11 @@ readings of the paper are measured too, and named in ``VARIANTS``:
   et al.'s own: it comes out as published with the first.
 
 The published numbers are means over 1000 bandits, so most of the difference that is left is theirs. Their
-methods seem to have shared the bandits: at n = 500, k = 10 every column is low together.
+methods seem to have shared the bandits: at n = 500, k = 10 nearly every column is low together.
+
+Every cell is within 3 standard errors but one: optimistic Thompson sampling at n = 500, k = 50. There the grid
+ends at 10 lists, as everywhere at n = 500, to save time, and more lists are better: with 20, on fewer bandits,
+the published number comes out.
 """
 
 from __future__ import annotations
@@ -75,7 +79,15 @@ VARIANTS = {
     "epsilon_greedy, ties at random": (classic.epsilon_greedy, {"epsilon": 0.02}, classic.highest_at_random),
     "ots, best of draws": (best_of_draws, {"samples": 10}, classic.highest),
     "ots, May et al.": (classic.optimistic_bayesian_sampling, {}, classic.highest),
+    "ots, 20 lists": (classic.optimistic_thompson, {"samples": 20}, classic.highest),
 }
+
+
+def wanted(name: str, n: int, k: int) -> bool:
+    """Whether to measure this cell: of the variants of OTS, which are dear, only where they tell something."""
+    if name == "ots, 20 lists":
+        return (n, k) == (500, 50)
+    return "ots," not in name or n * k <= 1_000
 
 
 def settled(scores, parameters: dict, pulls: int):
@@ -116,7 +128,7 @@ def tuned(name: str, n: int, k: int) -> dict:
 
 def one_cell(name: str, n: int, k: int) -> dict:
     """An entry of the table."""
-    bandits = OTS_BANDITS if name.startswith("ots") else BANDITS[n]
+    bandits = 1_000 if name == "ots, 20 lists" else OTS_BANDITS if name.startswith("ots") else BANDITS[n]
     if name in VARIANTS:
         scores, parameters, pick = VARIANTS[name]
         chosen = dict(parameters=parameters)
@@ -142,7 +154,7 @@ def run() -> None:
     for name in order:
         for n, k in PUBLISHED:
             cells = table.setdefault(f"n={n} k={k}", {})
-            if name in cells or ("ots," in name and n * k > 1_000):
+            if name in cells or not wanted(name, n, k):
                 continue
             cells[name] = one_cell(name, n, k)
             partial_file = RESULTS.with_suffix(".partial")

@@ -335,8 +335,10 @@ def test_the_published_table_comes_out(row):
     cells = recorded()[f"n={row[0]} k={row[1]}"]
     for name, published in zip(COLUMNS, map(float, row[2:]), strict=True):
         cell = cells[name]
-        dear = name == "ots" and row[:2] == ["500", "50"]
-        assert cell["published"] == published and cell["bandits"] >= (2_500 if dear else 10_000)
+        assert cell["published"] == published and cell["bandits"] >= 10_000
+        if name == "ots" and row[:2] == ["500", "50"]:  # the one exception, and its explanation: too few lists
+            assert cell["parameters"] == {"samples": 10} and apart(cell) < 0
+            cell = cells["ots, 20 lists"]
         assert abs(apart(cell)) < 3, (name, cell)
 
 
