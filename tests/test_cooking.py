@@ -26,7 +26,7 @@ def generator(seed=0):
 
 
 class SlowKitchen:
-    """The rules once more, as the release tells them: things in a bowl of three places, a stage that is counted."""
+    """The rules once more, as the release has them: a bowl of three places, a stage that is counted."""
 
     def __init__(self, problem, recipe):
         self.drawers = dict(zip(DRAWERS, (problem % 4, problem // 4 % 4, problem // 16), strict=True))
@@ -193,8 +193,8 @@ def test_one_exploration_episode_finds_out_everything():
     trials = play(task, Drawn(task.tables, torch.arange(64)), generator(), Looks(looks))
     shown = trials.arrived[:, :7][:, looks == PICK_UP]  # (64, 3) what each look has put into the hand
     assert len(shown.unique(dim=0)) == 64
-    # So the value with one exploration episode is that of knowing the kitchen, 0.4 in the mean over all 64. The
-    # solver is asked with what each set is worth in its place: 1 where the kitchen is known, else 0.
+    # So the value with one exploration episode is that of knowing the kitchen: 0.4 in the mean over all 64.
+    # The solver finds it too, here with another worth of each set: 1 where the kitchen is known, else 0.
     solved = knowledge().start_values([0], final={one: float(len(one) == 1) for one in knowledge().sets})
     assert float(solved[tuple(range(64))]) == pytest.approx(1.0)
 
@@ -205,7 +205,8 @@ class Looks:
 
     def __call__(self, running):
         at = running.clock.clamp(max=len(self.actions) - 1)
-        return torch.where((running.episode == 0) & (running.clock < len(self.actions)), self.actions[at], WAIT)
+        looking = (running.episode == 0) & (running.clock < len(self.actions))
+        return torch.where(looking, self.actions[at], WAIT)
 
 
 def test_values_are_those_of_exhaustive_search():
@@ -259,7 +260,8 @@ def both(problems, actions, recipe):
 
 def test_the_picture_shows_a_drawers_content_only_to_the_hand_that_took_it():
     # Kitchens 0 and 4 differ in the middle drawer alone.
-    for actions, told in (((), False), ((RIGHT,), False), ((RIGHT, PICK_UP), True), ((RIGHT, PICK_UP, DROP), False)):
+    after = ((), False), ((RIGHT,), False), ((RIGHT, PICK_UP), True), ((RIGHT, PICK_UP, DROP), False)
+    for actions, told in after:
         task, running = both([0, 4], actions, (0, 0))
         first, second = (picture_of(task, running, lane) for lane in (0, 1))
         assert first.shape == (160, 120, 3) and first.dtype == np.uint8

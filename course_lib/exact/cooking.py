@@ -1,8 +1,8 @@
 """The kitchen's exact values. Being asked for something tells what the kitchen has, and that counts.
 
-``Knowledge`` knows what is seen; here an instruction is evidence too. A recipe is drawn from the kitchen's own
-drawers, so whoever reads it rules out the kitchens without its ingredients, and favours those that have them
-twice: p(μ | seen, i) ∝ p(i | μ) over the kitchens μ still possible. Nothing here is about kitchens alone: it
+``Knowledge`` knows what is seen; here an instruction is evidence too. A recipe is drawn from the kitchen's
+own drawers, so whoever reads it rules out the kitchens without its ingredients, and favours those that have
+them twice: p(μ | seen, i) ∝ p(i | μ) over the kitchens μ still possible. Nothing here is about kitchens alone: it
 holds for all deterministic tables with an ``instruction_chance``.
 
 What comes out, in the mean over all 64 kitchens: 0.400 with the kitchen known; as much with an exploration
@@ -39,8 +39,8 @@ class InstructedKnowledge(Knowledge):
             instructions: those to solve for, N of them.
             final: what each set is worth when the episode is over; without it only its rewards count.
         Returns:
-            For each set: (N,), the value at the start of the episode, the instruction being known. It is 0 where
-            no problem of the set asks for that.
+            For each set: (N,), the value at the start of the episode, the instruction being known. It means
+            nothing where no problem of the set asks for that.
         """
         tables, horizon, end = self.task.tables, self.task.trial.horizon, self.task.end_action
         asks = tables.instruction_chance.clone()
@@ -62,7 +62,8 @@ class InstructedKnowledge(Knowledge):
             over = ends[problems[0]].T  # (S, N)
             splits = self._splits(problems)
             groups = [(k, group) for k, (_, _, found) in enumerate(splits) for group in found]
-            state, action = (torch.tensor([split[axis] for split in splits], dtype=torch.int64) for axis in (0, 1))
+            where = torch.tensor([split[:2] for split in splits], dtype=torch.int64).view(-1, 2)
+            state, action = where.unbind(dim=1)
             split = torch.tensor([k for k, _ in groups], dtype=torch.int64)
             child = torch.tensor([number[group] for _, group in groups], dtype=torch.int64)
             one = torch.tensor([group[0] for _, group in groups], dtype=torch.int64)
@@ -78,7 +79,8 @@ class InstructedKnowledge(Knowledge):
             for clock in reversed(range(horizon)):
                 after = torch.where(over, worth, values[n, clock + 1])  # (S, N)
                 future = reward + after[goes]  # (S, A, N)
-                then = torch.where(group_over, values[child, horizon, arrived], values[child, clock + 1, arrived])
+                last, later = values[child, horizon, arrived], values[child, clock + 1, arrived]
+                then = torch.where(group_over, last, later)
                 expected = torch.zeros(len(splits), len(instructions)).index_add_(0, split, chance * then)
                 future[state, action] = reward[state, action] + expected
                 if end is not None:
@@ -88,10 +90,10 @@ class InstructedKnowledge(Knowledge):
 
     @cached_property
     def execution_worth(self) -> dict[Problems, float]:
-        """The best expected return of an execution episode that begins with each set, whatever it is asked for."""
+        """The best expected return of an execution episode that begins with each set."""
         asked = self.task.tables.instruction_chance[:, 1:]  # (M, I − 1)
         found = self.start_values(list(range(1, self.task.instructions)))
-        return {problems: float(asked[list(problems)].mean(dim=0) @ value) for problems, value in found.items()}
+        return {known: float(asked[list(known)].mean(dim=0) @ value) for known, value in found.items()}
 
     @cached_property
     def with_exploration(self) -> float:

@@ -5,20 +5,21 @@ three drawers, each with one of four ingredients and never empty: 4³ = 64 probl
 what it holds shows only in the hand that has picked it up. A recipe is two ingredients that this kitchen has,
 each from a drawer chosen uniformly, so one that lies in two drawers is asked for twice as often.
 
-A recipe has four stages: the first ingredient in hand, in the bowl, the second in hand, in the bowl, which ends
-the episode. A step costs 0.1, and one that completes a stage pays 0.25 instead. To pick up anything but the
-ingredient that is due costs another 0.25, and so does letting go of the right one anywhere but in the bowl.
+A recipe has four stages: the first ingredient in hand, in the bowl, the second in hand, in the bowl, which
+ends the episode. A step costs 0.1, and one that completes a stage pays 0.25 instead. To pick up anything but
+the ingredient that is due costs another 0.25, and so does letting go of the right one anywhere but in the bowl.
 
-Source: DREAM (Liu, Raghunathan, Liang, Finn 2021), section 6, by the rules of the released ``envs/cooking.py``
-and ``envs/grid.py``: 20 steps; problem number = the drawers' contents as digits of base 4, (2, 0) first; test is
+Source: DREAM (Liu, Raghunathan, Liang, Finn 2021), by the rules of the released ``envs/cooking.py`` and
+``envs/grid.py``: 20 steps; problem number = the drawers' contents as digits of base 4, (2, 0) first; test is
 problem 10 alone, training all others; picking up replaces what is in the hand, and in front of the bowl it
-empties the hand; what is dropped outside the bowl is lost. Choices of ours:
+empties the hand; what is dropped outside the bowl is lost. (The comment there says 1 at the goal, but the code
+pays the four stages; we follow the code.) Choices of ours:
 
 - There the stage is a counter beside the environment. Here it is read off the hand, the bowl and the recipe:
   the two always agree (``tests/test_cooking.py`` plays both), so no state is spent on it.
 - There the bowl has three places, here two: what is third can neither complete nor undo a recipe.
-- There the exploration episode also ends on completing a recipe that was drawn in secret; here exploration asks
-  for nothing, so only the clock and the action "end" stop it, and it pays nothing.
+- There the exploration episode also ends on completing a recipe that was drawn in secret; here exploration
+  asks for nothing, so only the clock and the action "end" stop it, and it pays nothing.
 - The action "ride", which does nothing in a kitchen, is left out. A network receives numbers one-hot.
 """
 
@@ -40,11 +41,14 @@ SIDE = 3
 BOWL: Cell = (1, 1)
 DRAWERS: tuple[Cell, ...] = ((2, 0), (2, 1), (2, 2))
 INGREDIENTS = (
-    Bilingual("토마토", "tomato"), Bilingual("당근", "carrot"), Bilingual("치즈", "cheese"), Bilingual("가지", "aubergine"),
-)  # fmt: skip
+    Bilingual("토마토", "tomato"),
+    Bilingual("당근", "carrot"),
+    Bilingual("치즈", "cheese"),
+    Bilingual("가지", "aubergine"),
+)
 KINDS = len(INGREDIENTS)
 NOTHING = KINDS  # in the hand, or at a place in the bowl
-BOWLS = ((), *product(range(KINDS), repeat=1), *product(range(KINDS), repeat=2))  # what the bowl may hold, in order
+BOWLS = ((), *product(range(KINDS), repeat=1), *product(range(KINDS), repeat=2))  # what it may hold, in order
 
 ACTIONS = ("right", "up", "left", "down", "wait", "pick up", "drop", "end")
 MOVES = ((1, 0), (0, 1), (-1, 0), (0, -1))  # (x, y); y points up
@@ -100,9 +104,10 @@ def cooking_tables() -> Tables:
     state = torch.arange(SIDE**2 * (KINDS + 1) * len(BOWLS))
     cell, hand, bowl = state % SIDE**2, state // SIDE**2 % (KINDS + 1), state // (SIDE**2 * (KINDS + 1))
     x, y = cell % SIDE, cell // SIDE
-    places = torch.tensor([(*held, NOTHING, NOTHING)[:2] for held in BOWLS])[bowl]  # (S, 2) what lies in the bowl
+    places = torch.tensor([(*held, NOTHING, NOTHING)[:2] for held in BOWLS])[bowl]  # (S, 2)
 
-    next_state = state[None, :, None].repeat(len(contents), 1, len(ACTIONS))  # (M, S, A): waiting and ending stay
+    # Waiting and ending stay where they are: (M, S, A).
+    next_state = state[None, :, None].repeat(len(contents), 1, len(ACTIONS))
     for action, (dx, dy) in enumerate(MOVES):
         to = (x + dx).clamp(0, SIDE - 1) + SIDE * (y + dy).clamp(0, SIDE - 1)
         next_state[:, :, action] = state - cell + to
@@ -118,7 +123,8 @@ def cooking_tables() -> Tables:
         next_state[:, s, DROP] = state_of(BOWL, NOTHING, (*held, int(hand[s]))[:2])
 
     # Recipes: what is due in the hand or in the bowl, before and after each action.
-    first, second = (torch.arange(KINDS**2)[:, None] // divisor % KINDS for divisor in (KINDS, 1))  # (I − 1, 1) each
+    every = torch.arange(KINDS**2)[:, None]
+    first, second = every // KINDS, every % KINDS  # (I − 1, 1) each
     begun = places[:, 0] == first  # (I − 1, S) the first ingredient is where it belongs
     cooked = begun & (places[:, 1] == second)
     due_in_hand = hand == torch.where(begun, second, first)  # (I − 1, S) what is due now is held
