@@ -13,6 +13,8 @@ from torch import Tensor
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks import Tables, Trials
 
+LANES_AT_ONCE = 128  # trials compared with all problems at once: little memory even for hundreds of problems
+
 
 def possible_problems(tables: Tables, trials: Trials) -> Tensor:
     """Which problems could have produced what each trial had shown by each step.
@@ -32,18 +34,24 @@ def possible_problems(tables: Tables, trials: Trials) -> Tensor:
                 "With random rewards no problem is ever ruled out. A bandit's belief is a Beta distribution for each arm.",
             )
         )
+    parts = [
+        _possible(tables, trials, lanes) for lanes in torch.arange(len(trials.problem)).split(LANES_AT_ONCE)
+    ]
+    return torch.cat(parts)
+
+
+def _possible(tables: Tables, trials: Trials, lanes: Tensor) -> Tensor:
+    """``possible_problems`` of some of the trials: (b, T, M) bool."""
     # Everything at once: would problem m have shown this symbol, made this transition, paid this reward?
-    state, action = trials.state, trials.action
-    shows = tables.sense[:, state] == trials.symbol  # (M, B, T)
-    moves = tables.next_state[:, state, action] == trials.arrived
-    if tables.reward.shape[0] == 1:
-        pays = torch.ones_like(moves)  # the reward does not depend on the problem
-    else:
+    state, action, valid = trials.state[lanes], trials.action[lanes], trials.valid[lanes]
+    shows = tables.sense[:, state] == trials.symbol[lanes]  # (M, b, T)
+    moves = tables.next_state[:, state, action] == trials.arrived[lanes]
+    agrees = moves | ~valid  # a pause or padding tells nothing about the problem
+    if tables.reward.shape[0] > 1:
         # Where an episode was ended early, the cost of the steps left comes on top, in every problem alike.
-        expected = tables.reward[:, trials.instruction, state, action]
-        true = expected.gather(0, trials.problem[None, :, None].expand(1, *state.shape))
-        pays = expected == true
-    agrees = (moves & pays) | ~trials.valid  # a pause or padding tells nothing about the problem
+        expected = tables.reward[:, trials.instruction[lanes], state, action]
+        true = expected.gather(0, trials.problem[lanes][None, :, None].expand(1, *state.shape))
+        agrees &= (expected == true) | ~valid
     seen_after = torch.cat([torch.ones_like(agrees[..., :1]), agrees[..., :-1]], dim=-1)
     # The prefix must agree at every step, so a running minimum over time is a running "and".
     return (shows & seen_after).to(torch.uint8).cummin(dim=-1).values.bool().permute(1, 2, 0)

@@ -6,15 +6,18 @@ import torch
 from torch import Tensor
 
 from course_lib.bilingual import Bilingual, CourseError
+from course_lib.tasks.city import City
 from course_lib.tasks.tables import TableTask
 
 
-def shortest_exploration(task: TableTask) -> Tensor:
+def shortest_exploration(task: TableTask, problems: Tensor | None = None) -> Tensor:
     """Breadth-first search for the shortest action sequence that tells every problem from every other.
 
     The sequence is fixed beforehand; nothing that is seen changes it. (On the map task it is the walk to the
     map. Where finding out needs decisions on the way, no such sequence may exist.)
 
+    Args:
+        problems: (m,) int64, those to be told apart; all where None.
     Returns:
         (steps,) int64.
     Raises:
@@ -28,7 +31,7 @@ def shortest_exploration(task: TableTask) -> Tensor:
                 f"The rewards of {task.name} are random: no fixed list of actions finds out the problem for certain.",
             )
         )
-    every = torch.arange(tables.problems)
+    every = torch.arange(tables.problems) if problems is None else problems
     usable = [action for action in range(len(task.actions)) if action != task.end_action]
 
     # A node is where each problem would have taken us, and a label by which problems can be told apart.
@@ -41,7 +44,7 @@ def shortest_exploration(task: TableTask) -> Tensor:
                 arrived = tables.next_state[every, state, action]
                 shown = torch.stack([label, arrived, tables.sense[every, arrived]], dim=1)
                 told_apart = shown.unique(dim=0, return_inverse=True)[1]
-                if told_apart.max() + 1 == tables.problems:
+                if told_apart.max() + 1 == len(every):
                     return torch.tensor([*actions, action])
                 node = tuple(arrived.tolist()), tuple(told_apart.tolist())
                 over = tables.ends[0, 0, arrived].any()
@@ -55,3 +58,21 @@ def shortest_exploration(task: TableTask) -> Tensor:
             f"No fixed list of actions tells all problems of {task.name} apart within one episode.",
         )
     )
+
+
+def sufficient_exploration(task: TableTask) -> Tensor:
+    """The shortest fixed list of actions after which all is known that execution has a use for.
+
+    In a city with distracting buses that is where each useful bus goes: then execution is worth as much as with
+    everything known (``tests/test_distracting_bus.py``). The search looks at problems that agree in all
+    distractors; what it finds tells the useful routes apart whatever the distractors do, as it never rides one.
+    Elsewhere it is ``shortest_exploration``.
+
+    Returns:
+        (steps,) int64.
+    Raises:
+        CourseError: no list within the horizon does it.
+    """
+    if isinstance(task, City) and task.plan.distractors:
+        return shortest_exploration(task, (task.distracting_routes == 0).nonzero()[:, 0])
+    return shortest_exploration(task)

@@ -11,11 +11,14 @@ feasible here because the posterior of a deterministic task is just the set of p
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
+from itertools import groupby
 
 import torch
 from torch import Tensor
 
+from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks.tables import TableTask
 
 
@@ -47,31 +50,53 @@ def ending_reward(task: TableTask, clock: int) -> Tensor:
     return task.tables.reward[:, :, :, task.end_action] + cost[None, :, None]
 
 
+Problems = tuple[int, ...]
+Policy = Callable[[Tensor, int], Tensor]
+AT_ONCE = 64  # sets solved side by side: twice as fast as thousands, which no cache holds
+Split = tuple[int, int, list[Problems]]
+
+
 class Knowledge:
-    """Backward induction over what can be known: sets of problems, as bit masks.
+    """Backward induction over what can be known: sets of problems.
 
     ``sets`` lists every set of problems that some history can leave possible, small ones first, so that what
-    is learned always leads to a set that is solved already.
+    is learned always leads to a set that is solved already. Sets of one size never lead to one another, so
+    they are solved side by side.
+
+    The problem is drawn uniformly. Being asked for something may tell about it as well: where a task says how
+    often each problem asks what (``Tables.instruction_chance``), a problem weighs as much as it asks for that.
 
     Args:
-        task: deterministic tables; its prior is uniform over all problems.
+        task: deterministic tables in which whatever is paid can also be seen.
+    Raises:
+        CourseError: chance has a part in the task, or a reward tells more than what is sensed.
     """
 
     def __init__(self, task: TableTask) -> None:
+        if task.tables.random:
+            raise CourseError(
+                Bilingual(
+                    f"{task.name}에는 우연이 섞여 있습니다. 전이와 보상이 정해져 있는 태스크를 주십시오.",
+                    f"Chance has a part in {task.name}. Give a task whose transitions and rewards are certain.",
+                )
+            )
         self.task = task
         tables = task.tables
         # What a problem shows on the way from s by a: where one arrives and what is sensed there.
         arrived = tables.next_state  # (M, S, A)
         sensed = tables.sense.gather(1, arrived.flatten(1)).view_as(arrived)
-        self._outcome = arrived * (int(tables.sense.max()) + 1) + sensed  # (M, S, A): equal = can't be told apart
-        self._values: dict[tuple[int, ...], Tensor] = {}
+        outcome = arrived * (int(tables.sense.max()) + 1) + sensed  # (M, S, A): equal = can't be told apart
+        # Only where some problem differs from the first is there anything to learn: few of all (s, a).
+        self._telling = (outcome != outcome[:1]).any(dim=0).nonzero().tolist()
+        self._shown = [outcome[:, s, a].tolist() for s, a in self._telling]
+        self._split: dict[Problems, list[Split]] = {}
 
     @cached_property
-    def all_problems(self) -> tuple[int, ...]:
+    def all_problems(self) -> Problems:
         return tuple(range(self.task.problem_count))
 
     @cached_property
-    def sets(self) -> list[tuple[int, ...]]:
+    def sets(self) -> list[Problems]:
         """Every set of problems that can remain possible, smallest first."""
         found, waiting = {self.all_problems}, [self.all_problems]
         while waiting:
@@ -81,72 +106,160 @@ class Knowledge:
                     waiting.append(child)
         return sorted(found, key=lambda problems: (len(problems), problems))
 
-    def _splits(self, problems: tuple[int, ...]) -> list[tuple[int, int, list[tuple[int, ...]]]]:
+    def _splits(self, problems: Problems) -> list[Split]:
         """The (state, action) pairs that tell some of these problems apart, with the sets they lead to."""
-        outcome = self._outcome[list(problems)]  # (m, S, A)
-        informative = (outcome != outcome[:1]).any(dim=0).nonzero().tolist()
-        splits = []
-        for state, action in informative:
-            groups: dict[int, list[int]] = {}
-            for problem, key in zip(problems, outcome[:, state, action].tolist(), strict=True):
-                groups.setdefault(key, []).append(problem)
-            splits.append((state, action, [tuple(group) for group in groups.values()]))
-        return splits
-
-    def episode_values(self, final: dict[tuple[int, ...], float] | None = None) -> dict[tuple[int, ...], Tensor]:
-        """Solve one episode for every set of possible problems.
-
-        Args:
-            final: what each set is worth when the episode is over (for exploration: the value of executing
-                with that knowledge). Without it only the rewards of the episode count.
-        Returns:
-            For each set: (I, horizon + 1, S), the value by instruction, clock and state.
-        """
-        tables, horizon = self.task.tables, self.task.trial.horizon
-        ends = tables.ends.expand(tables.problems, -1, -1)  # (M, I, S)
-        number = {problems: n for n, problems in enumerate(self.sets)}
-        # n sets: the value of each, by clock, state and instruction.
-        values = torch.zeros(len(number), horizon + 1, tables.states, tables.instructions)
-        for problems, n in number.items():
-            members, first = list(problems), problems[0]
-            worth = 0.0 if final is None else final[problems]
-            goes = tables.next_state[first]  # (S, A): right wherever these problems can't be told apart
-            reward = tables.reward_by_problem[members].mean(dim=0).permute(1, 2, 0)  # (S, A, I)
-            over = ends[first].T  # (S, I)
-            # What is learned on the way: one row for every group of problems that some step singles out.
-            splits = self._splits(problems)
-            groups = [(k, group) for k, (_, _, found) in enumerate(splits) for group in found]
-            state, action = (torch.tensor([split[axis] for split in splits], dtype=torch.int64) for axis in (0, 1))
-            split = torch.tensor([k for k, _ in groups], dtype=torch.int64)
-            child = torch.tensor([number[group] for _, group in groups], dtype=torch.int64)
-            one = torch.tensor([group[0] for _, group in groups], dtype=torch.int64)
-            chance = torch.tensor([len(group) / len(members) for _, group in groups])
-            arrived = tables.next_state[one, state[split], action[split]]
-            group_over = ends[one, :, arrived]  # (groups, I)
-
-            values[n, horizon] = worth
-            for clock in reversed(range(horizon)):
-                after = torch.where(over, worth, values[n, clock + 1])  # (S, I)
-                future = reward + after[goes]  # (S, A, I)
-                then = torch.where(group_over, values[child, horizon, arrived], values[child, clock + 1, arrived])
-                expected = torch.zeros(len(splits), tables.instructions)
-                expected.index_add_(0, split, chance[:, None] * then)
-                future[state, action] = reward[state, action] + expected
-                if self.task.end_action is not None:
-                    future[:, self.task.end_action] = ending_reward(self.task, clock)[0].T + worth
-                values[n, clock] = future.max(dim=1).values
-        return {problems: values[n].permute(2, 0, 1) for problems, n in number.items()}
+        if problems not in self._split:
+            splits = self._split[problems] = []
+            for (state, action), shown in zip(self._telling, self._shown, strict=True):
+                groups: dict[int, list[int]] = {}
+                for problem in problems:
+                    groups.setdefault(shown[problem], []).append(problem)
+                if len(groups) > 1:
+                    splits.append((state, action, [tuple(group) for group in groups.values()]))
+        return self._split[problems]
 
     @cached_property
-    def execution_values(self) -> dict[tuple[int, ...], Tensor]:
+    def number(self) -> dict[Problems, int]:
+        """The place of each set in ``sets``."""
+        return {problems: n for n, problems in enumerate(self.sets)}
+
+    @cached_property
+    def asked(self) -> Tensor:
+        """How often each problem asks each instruction: (M, I), rows summing to 1 over 1 … I − 1.
+
+        Column 0 is 1: exploration is asked for in every problem alike.
+        """
+        tables = self.task.tables
+        if tables.instruction_chance is None:
+            chance = torch.full((tables.problems, tables.instructions), 1 / max(1, tables.instructions - 1))
+        else:
+            chance = tables.instruction_chance.clone()
+        chance[:, 0] = 1.0
+        return chance
+
+    def start_values(
+        self, instructions: list[int], final: dict[Problems, float] | None = None, policy: Policy | None = None
+    ) -> dict[Problems, Tensor]:
+        """Solve one episode for every set of possible problems, and say what it is worth at its start.
+
+        Args:
+            instructions: those to solve for: 0, exploring, or some of 1 … I − 1.
+            final: what each set is worth when the episode is over (for exploration: the value of executing
+                with that knowledge). Without it only the rewards of the episode count.
+            policy: (sets, clock) → (n, S, A, i) float32, the chance of each action; None: the best action.
+        Returns:
+            For each set: (i,), the value by instruction.
+        """
+        start = self.task.tables.start
+        values = self._solve(instructions, final, policy)[:, 0, start]
+        return dict(zip(self.sets, values, strict=True))
+
+    def _solve(
+        self, instructions: list[int], final: dict[Problems, float] | None, policy: Policy | None = None
+    ) -> Tensor:
+        """(n, horizon + 1, S, i): the value of each set by clock, state and instruction."""
+        task, tables = self.task, self.task.tables
+        horizon, actions = task.trial.horizon, tables.actions
+        ends = tables.ends[:, instructions].expand(tables.problems, -1, -1)  # (M, i, S)
+        worth = torch.zeros(len(self.sets)) if final is None else torch.tensor([final[p] for p in self.sets])
+        values = torch.zeros(len(self.sets), horizon + 1, tables.states, len(instructions))
+        values[:, horizon] = worth[:, None, None]
+        for sets in self._side_by_side():
+            here = torch.tensor([self.number[problems] for problems in sets])  # (n,)
+            members = torch.tensor(sets)  # (n, m)
+            weight = self.asked[:, instructions][members]  # (n, m, i)
+            total = weight.sum(dim=1)  # (n, i)
+            # A problem that never asks for this has no say; where none asks, no one will wonder.
+            share = torch.where(total[:, None] > 0, weight / total[:, None], 1 / members.shape[1])  # (n, m, i)
+            reward = self._rewards(members, share, instructions)  # (n or 1, S, A, i)
+            goes = tables.next_state[members[:, 0]]  # (n, S, A): right wherever these can't be told apart
+            over = ends[members[:, 0]].transpose(1, 2)  # (n, S, i)
+            final_here = worth[here][:, None, None]
+            at = [{problem: place for place, problem in enumerate(problems)} for problems in sets]
+            groups = [
+                (k, state, action, self.number[group], group[0], [at[k][p] for p in group])
+                for k, problems in enumerate(sets)
+                for state, action, found in self._splits(problems)
+                for group in found
+            ]
+            if groups:
+                k, state, action, child, one = torch.tensor([row[:5] for row in groups]).T
+                chance = torch.stack([share[row[0], row[5]].sum(dim=0) for row in groups])  # (groups, i)
+                arrived = tables.next_state[one, state, action]
+                group_over = ends[one, :, arrived]  # (groups, i)
+                place = (k * tables.states + state) * actions + action
+                splits, split = place.unique(return_inverse=True)
+            rows = torch.arange(len(sets))[:, None] * tables.states
+            for clock in reversed(range(horizon)):
+                after = torch.where(over, final_here, values[here, clock + 1])  # (n, S, i)
+                flat = after.reshape(-1, len(instructions))
+                future = flat[(rows + goes.flatten(1)).flatten()]  # (n·S·A, i)
+                if groups:
+                    then = torch.where(group_over, worth[child][:, None], values[child, clock + 1, arrived])
+                    expected = torch.zeros(len(splits), len(instructions))
+                    future[splits] = expected.index_add_(0, split, chance * then)
+                future = future.view(len(sets), tables.states, actions, -1) + reward
+                if task.end_action is not None:
+                    left = horizon - clock - 1
+                    cost = task.waiting_cost * left * (torch.tensor(instructions) > 0)  # (i,)
+                    future[:, :, task.end_action] = reward[:, :, task.end_action] - cost + final_here
+                if policy is None:
+                    values[here, clock] = future.amax(dim=2)
+                else:
+                    values[here, clock] = (future * policy(members, clock)).sum(dim=2)
+        return values
+
+    def _side_by_side(self) -> Iterator[list[Problems]]:
+        """``sets`` in order, in lists of sets of one size, short enough for the processor's cache."""
+        for _, alike in groupby(self.sets, key=len):
+            sets = list(alike)
+            for begin in range(0, len(sets), AT_ONCE):
+                yield sets[begin : begin + AT_ONCE]
+
+    def _rewards(self, members: Tensor, share: Tensor, instructions: list[int]) -> Tensor:
+        """What each step pays on average over the problems of each set: (n, S, A, i)."""
+        table = self.task.tables.reward[:, instructions].permute(0, 2, 3, 1)  # (M or 1, S, A, i)
+        if len(table) == 1:
+            return table
+        reward = torch.zeros(len(members), *table.shape[1:])
+        for column in range(members.shape[1]):  # one problem of each set at a time: little memory
+            reward += share[:, column, None, None] * table[members[:, column]]
+        return reward
+
+    def episode_values(self, final: dict[Problems, float] | None = None) -> dict[Problems, Tensor]:
+        """One episode solved for every set of possible problems, at every moment: (I, horizon + 1, S) each.
+
+        Args:
+            final: see ``start_values``.
+        """
+        values = self._solve(list(range(self.task.tables.instructions)), final)
+        return {problems: values[n].permute(2, 0, 1) for problems, n in self.number.items()}
+
+    @cached_property
+    def execution_values(self) -> dict[Problems, Tensor]:
         """Execution solved for every set of possible problems: (I, horizon + 1, S) each."""
         return self.episode_values()
 
+    def averaged(self, values: dict[Problems, Tensor]) -> dict[Problems, float]:
+        """Values of instructions 1 … I − 1, averaged for each set as often as each is asked."""
+        chance = self.asked[:, 1:]
+        return {
+            problems: float((value * chance[list(problems)].mean(dim=0)).sum()) for problems, value in values.items()
+        }
+
     @cached_property
-    def execution_worth(self) -> dict[tuple[int, ...], float]:
-        """The best expected return of an execution episode that begins with each set, goals uniform."""
-        start = self.task.tables.start
-        return {problems: float(value[1:, 0, start].mean()) for problems, value in self.execution_values.items()}
+    def execution_worth(self) -> dict[Problems, float]:
+        """The best expected return of an execution episode that begins with each set.
+
+        It is not known yet what will be asked: the instructions are averaged over.
+        """
+        return self.averaged(self.start_values(list(range(1, self.task.tables.instructions))))
+
+    def worth_of(self, possible: Tensor) -> Tensor:
+        """``execution_worth`` of many sets at once: possible (B, M) bool → (B,) float32."""
+        different, which = possible.unique(dim=0, return_inverse=True)
+        worth = [self.execution_worth[tuple(row.nonzero()[:, 0].tolist())] for row in different]
+        return torch.tensor(worth)[which]
 
     @property
     def no_exploration(self) -> float:
@@ -156,8 +269,7 @@ class Knowledge:
     @cached_property
     def with_exploration(self) -> float:
         """The Bayes-optimal return of a trial of one exploration and one execution episode."""
-        value = self.episode_values(final=self.execution_worth)[self.all_problems]
-        return float(value[0, 0, self.task.tables.start])
+        return float(self.start_values([0], final=self.execution_worth)[self.all_problems][0])
 
 
 @lru_cache(maxsize=4)

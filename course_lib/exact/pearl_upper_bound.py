@@ -1,0 +1,113 @@
+"""PEARL-UB: what PEARL would return if it learned everything perfectly, exactly.
+
+PEARL explores by posterior sampling: it draws a problem z from what it believes and acts optimally as if z were
+true. DREAM (Liu, Raghunathan, Liang, Finn 2021) compares with an upper bound of it, "PEARL-UB": the optimal policy
+for z, and z from the true posterior. That policy never reads a map, and never tries a bus that z does not call
+useful, so it stays away from the optimum however long it trains.
+
+A trial here, as on the DREAM grids, is one exploration and one execution episode:
+
+1. exploration draws z from the prior and acts optimally for z, as if asked for an instruction drawn evenly (it is
+   not asked for anything, and to be optimal for z one has to want something);
+2. execution is asked for something, draws z from the exact posterior and acts optimally for that.
+
+Where several actions are optimal for z, each is taken as often. Nothing is simulated: for one policy, ``branches``
+follows every way it can go, with its chance, in all problems at once. As long as problems show the same they are
+followed as one; where they differ the set is split.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from course_lib.exact.branches import Branches, branches
+from course_lib.exact.planning import knowledge_of
+from course_lib.exact.posterior_sampling import optimal_actions
+from course_lib.tasks.tables import TableTask
+
+
+def evenly(allowed: Tensor) -> Tensor:
+    """The policy that chooses evenly among the allowed actions: (…, A) bool → (…, A) float32."""
+    return allowed / allowed.sum(dim=-1, keepdim=True)
+
+
+def all_branches(task: TableTask, instruction: int, pretended: int | None = None) -> tuple[list[Branches], Tensor]:
+    """``branches`` of the optimal policy of every problem z, those that act alike counted once.
+
+    Args:
+        pretended: what the policy believes to be asked for; None: what it is asked for.
+    Returns:
+        The branches that differ, and for each z which of them are its own: (M,) int64.
+    """
+    optimal = optimal_actions(task)[:, instruction if pretended is None else pretended]  # (M, horizon, S, A)
+    different: list[Branches] = []
+    which = torch.full((len(optimal),), -1)
+    while (which < 0).any():
+        z = int((which < 0).nonzero()[0, 0])
+        followed = branches(task, evenly(optimal[z]), instruction)
+        clock, state = torch.tensor(sorted(followed.visited)).T
+        # The same choices wherever this policy can come: then the same branches.
+        alike = (optimal[:, clock, state] == optimal[z, clock, state]).flatten(1).all(dim=1)
+        which[alike & (which < 0)] = len(different)
+        different.append(followed)
+    return different, which
+
+
+@lru_cache(maxsize=4)
+def pearl_upper_bound(task: TableTask) -> dict[str, float]:
+    """The exact expectation of a trial of PEARL-UB, problems and instructions drawn evenly.
+
+    Returns:
+        ``return`` of the execution episode; ``without_exploring``: the same, had nothing been seen before;
+        ``information``: I(τ_exp; μ) in nats.
+    """
+    goals = range(1, task.tables.instructions)
+    problems = task.problem_count
+    worth = torch.zeros(problems, problems, dtype=torch.float64)  # (z, m): acting for z where m is true
+    for goal in goals:
+        different, which = all_branches(task, goal)
+        worth += torch.stack([followed.returns for followed in different])[which] / len(goals)
+    total = information = 0.0
+    for goal in goals:
+        different, which = all_branches(task, 0, pretended=goal)
+        for followed, count in zip(different, which.bincount().tolist(), strict=True):
+            policy = count / problems / len(goals)
+            for left, chance in followed.found.items():
+                reached = policy * chance * len(left) / problems  # of all trials, so many end here
+                members = torch.tensor(left)
+                total += reached * float(worth[members][:, members].mean())
+                information += reached * float(torch.log(torch.tensor(problems / len(left))))
+    return {"return": total, "without_exploring": float(worth.mean()), "information": information}
+
+
+@lru_cache(maxsize=4)
+def redrawn_each_step(task: TableTask) -> dict[str, float]:
+    """The same with z drawn anew from the posterior before every step: the lecture's slip. Exact as well.
+
+    Then the chance of an action depends on what is known at that moment, so it is a policy of belief states, and
+    ``Knowledge`` evaluates it as it evaluates the best one.
+
+    Returns:
+        ``return`` and ``without_exploring``, as in ``pearl_upper_bound``.
+    """
+    knowledge, optimal = knowledge_of(task), optimal_actions(task)
+    goals = list(range(1, task.tables.instructions))
+
+    def choosing(wanted: list[int]):
+        def policy(members: Tensor, clock: int) -> Tensor:
+            chance = 0.0
+            for column in range(members.shape[1]):  # (n, i, S, A), one problem of each set at a time
+                chance = chance + evenly(optimal[members[:, column]][:, wanted, clock]) / members.shape[1]
+            return chance.permute(0, 2, 3, 1)  # (n, S, A, i)
+
+        return policy
+
+    executed = knowledge.averaged(knowledge.start_values(goals, policy=choosing(goals)))
+    explored = [knowledge.start_values([0], executed, choosing([goal]))[knowledge.all_problems] for goal in goals]
+    return {
+        "return": float(torch.stack(explored).mean()),
+        "without_exploring": executed[knowledge.all_problems],
+    }
