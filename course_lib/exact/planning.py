@@ -67,9 +67,9 @@ class Knowledge:
     often each problem asks what (``Tables.instruction_chance``), a problem weighs as much as it asks for that.
 
     Args:
-        task: deterministic tables in which whatever is paid can also be seen.
+        task: deterministic tables. A reward must tell no more than what is sensed does; that is not checked.
     Raises:
-        CourseError: chance has a part in the task, or a reward tells more than what is sensed.
+        CourseError: chance has a part in the task.
     """
 
     def __init__(self, task: TableTask) -> None:
