@@ -120,7 +120,7 @@ class Lanes:
         if old is not None:  # the other lanes go on where they were
             for name, fresh in vars(self.running).items():
                 if isinstance(fresh, Tensor):
-                    setattr(self.running, name, merged(mask, fresh, getattr(old, name)))
+                    setattr(self.running, name, merged(mask, fresh, getattr(old, name), self.task.trial.episodes))
         self._hidden = hidden_problem(self.task, drawn).numpy()
 
     # -- acting and seeing -----------------------------------------------------------------------------------
@@ -276,18 +276,17 @@ def hidden_problem(task: Task, drawn: Drawn) -> Tensor:
     return torch.cat([part[drawn.index].flatten(1) for part in parts if part is not None], dim=1)
 
 
-def merged(mask: Tensor, fresh: Any, kept: Any) -> Any:
+def merged(mask: Tensor, fresh: Any, kept: Any, episodes: int = 1) -> Any:
     """``fresh`` in the lanes of ``mask`` (N,) bool and ``kept`` in the others, in all that differs by lane.
 
-    That is every tensor with one row a lane, or with K (its episodes', flattened), and those inside a
+    That is every tensor with one row a lane, or with K (its ``episodes``', flattened), and those inside a
     ``Drawn`` or its tables. Whatever else there is does not differ, and is ``fresh``; where by chance it has
     as many rows as there are lanes, both are the same.
     """
     if fresh is kept:
         return kept
-    if isinstance(fresh, Tensor) and fresh.numel() > 0 and fresh.dim() > 0 and len(fresh) % len(mask) == 0:
-        each = len(fresh) // len(mask)
-        rows = mask if each == 1 else mask.repeat_interleave(each)
+    if isinstance(fresh, Tensor) and fresh.dim() > 0 and len(fresh) in (len(mask), len(mask) * episodes):
+        rows = mask if len(fresh) == len(mask) else mask.repeat_interleave(episodes)
         return torch.where(rows.reshape(-1, *[1] * (fresh.dim() - 1)), fresh, kept)
     if is_dataclass(fresh):
         parts = {f.name: merged(mask, getattr(fresh, f.name), getattr(kept, f.name)) for f in fields(fresh)}
