@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.exact.cooking import InstructedKnowledge
 from course_lib.exact.explorers import shortest_exploration
-from course_lib.exact.planning import optimal_values
-from course_lib.exact.references import average_over_instructions
+from course_lib.exact.planning import Knowledge, optimal_values
+from course_lib.exact.references import average_over_instructions, references_of
 from course_lib.tasks import Drawn, make_task, play
 from course_lib.tasks.cooking import state_of
 from course_lib.tasks.drawing import picture_of, text_of
@@ -169,7 +168,7 @@ def test_the_optimum_is_the_published_tasks():
 
 @cache
 def knowledge():
-    return InstructedKnowledge(make_task("cooking"))
+    return Knowledge(make_task("cooking"))
 
 
 def test_without_exploration_most_of_it_is_lost():
@@ -213,7 +212,7 @@ def test_values_are_those_of_exhaustive_search():
     task = copy.copy(make_task("cooking"))
     task.trial = replace(task.trial, horizon=6)
     instructions = [1, 2]
-    found = InstructedKnowledge(task).start_values(instructions)
+    found = Knowledge(task).start_values(instructions)
     tables = task.tables
     for asked, value in zip(instructions, found[tuple(range(64))].tolist(), strict=True):
         weight = tables.instruction_chance[:, asked].tolist()
@@ -243,6 +242,11 @@ def test_values_are_those_of_exhaustive_search():
 
         possible = tuple(m for m in range(64) if weight[m] > 0)
         assert value == pytest.approx(best(0, tables.start, possible), abs=1e-5)
+
+
+def test_the_numbers_drawn_beside_a_training():
+    expected = {"optimal_return": 7 / 15, "no_exploration_return": 0.07604}  # of problem 10; of all 64
+    assert references_of(make_task("cooking")) == pytest.approx(expected, abs=1e-4)
 
 
 # -- pictures ------------------------------------------------------------------------------------------------

@@ -21,6 +21,11 @@ pays the four stages; we follow the code.) Choices of ours:
 - There the exploration episode also ends on completing a recipe that was drawn in secret; here exploration
   asks for nothing, so only the clock and the action "end" stop it, and it pays nothing.
 - The action "ride", which does nothing in a kitchen, is left out. A network receives numbers one-hot.
+
+What the exact values say (``exact.planning``): with the kitchen known 0.399 in the mean over the training
+problems, 0.467 in problem 10, 0.400 over all 64. One exploration episode is worth as much, since a look into
+each drawer takes 7 steps of its 20. Without one 0.076: reading a recipe tells what the kitchen has, but not where
+(0.219 where the recipe is twice the same ingredient, −0.067 where it is not).
 """
 
 from __future__ import annotations
