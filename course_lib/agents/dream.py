@@ -46,9 +46,9 @@ from course_lib.tasks import Drawn, Running, TableTask, Trials, play
 class Settings:
     """Every knob of the training, with what it does."""
 
-    iterations: int = 240  # of playing, then updating; the training ends after so many
-    trials: int = 240  # B, played in one iteration
-    updates: int = 8  # gradient steps in one iteration
+    updates: int = 1920  # gradient steps; the training ends after so many
+    trials: int = 240  # B, played at once
+    updates_between: int = 8  # gradient steps from one playing to the next
     batch: int = 64  # trials in a gradient step
     execution_steps: int = 16  # steps of each of them that teach the executor
     replay: int = 20_000  # trials that are kept
@@ -58,7 +58,9 @@ class Settings:
     bottleneck_weight: float = 3e-5  # λ, per nat
     step_cost: float = 0.005  # c, in units of all that there is to find out
     explorer_rate: float = 3e-3  # Adam, of explorer and decoder; all rates fall linearly to a twentieth
-    executor_rate: float = 1e-2  # of executor and encoder
+    executor_rate: float = 1e-2
+    encoder_rate: float = 1e-2
+    encoder_start: float = 1.0  # standard deviation of the means f(μ) before training
     explorer_discount: float = 0.97
     executor_discount: float = 0.95
     trace: float = 0.8  # λ of Q(λ)
@@ -68,13 +70,15 @@ class Settings:
     random_after: float = 1.5  # it follows them for a uniform part of so many horizons
     random_episodes: float = 0.1  # chance that it doesn't follow them at all
     gradient_norm: float = 10.0
-    evaluate_every: int = 4  # iterations between two snapshots
+    evaluate_every: int = 32  # updates between two snapshots
 
+
+BLIND_UPDATES = 32  # so long behaviour is random altogether
 
 # What differs from task to task. Chosen on training problems, over seeds other than those reported.
 SETTINGS = {
     "map": Settings(),
-    "homework-map": Settings(iterations=160),
+    "homework-map": Settings(updates=1280),
 }
 
 
@@ -203,6 +207,7 @@ class Networks(nn.Module):
         super().__init__()
         features, actions = task.tables.features.shape[1], len(task.actions)
         draws = torch.randn(task.problem_count, settings.code, generator=generator, device=generator.device)
+        draws = draws * settings.encoder_start
         self.encoder = nn.Embedding.from_pretrained(draws, freeze=False)  # f(μ): (M, Z)
         self.decoder = Decoder(features, actions, settings, generator)
         self.explorer = Explorer(features, actions, task.trial.horizon, settings, generator)
@@ -419,7 +424,7 @@ def train(
     decoding: Callable = decoder_loss,
     squeeze: Callable = bottleneck,
 ) -> Iterator[Snapshot]:
-    """Train DREAM and yield a snapshot before the first update and after every few iterations.
+    """Train DREAM and yield a snapshot before the first update and after every few.
 
     Args:
         generator: every random draw of the training comes from here.
@@ -440,18 +445,20 @@ def train(
     networks = Networks(task, settings, generator).to(device)
     targets, judged = copy.deepcopy(networks), copy.deepcopy(networks)
     explorer_side = [*networks.explorer.parameters(), *networks.decoder.parameters()]
-    executor_side = [*networks.executor.parameters(), *networks.encoder.parameters()]
-    rates = (settings.explorer_rate, settings.executor_rate)
-    optimizer = torch.optim.Adam([dict(params=explorer_side), dict(params=executor_side)], eps=1e-5, fused=True)
+    executor_side, encoder_side = [*networks.executor.parameters()], [*networks.encoder.parameters()]
+    rates = (settings.explorer_rate, settings.executor_rate, settings.encoder_rate)
+    optimizer = torch.optim.Adam(
+        [dict(params=side) for side in (explorer_side, executor_side, encoder_side)], eps=1e-5, fused=True
+    )
     replay, judge = Replay(settings.replay), Judge(task, settings)
-    iteration, env_steps, seconds, metrics = 0, 0, 0.0, {}
+    update, env_steps, seconds, metrics = 0, 0, 0.0, {}
     if resume is not None:
         for name, module in (("networks", networks), ("targets", targets), ("judged", judged)):
             module.load_state_dict(resume[name])
         optimizer.load_state_dict(resume["optimizer"])
         generator.set_state(resume["generator"])
         replay.held, replay.next, replay.columns = copy.deepcopy(resume["replay"])
-        iteration, env_steps, seconds, metrics = (resume[k] for k in ("iteration", "env_steps", "seconds", "metrics"))
+        update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
 
     def checkpoint() -> dict:
         return dict(
@@ -464,31 +471,31 @@ def train(
             generator=generator.get_state(),
             replay=copy.deepcopy((replay.held, replay.next, replay.columns)),
             settings=asdict(settings),
-            iteration=iteration,
+            update=update,
             env_steps=env_steps,
             seconds=seconds,
             metrics=dict(metrics),
         )
 
     def snapshot() -> Snapshot:
-        return judge.snapshot(judged, iteration * settings.updates, env_steps, seconds, metrics, checkpoint)
+        return judge.snapshot(judged, update, env_steps, seconds, metrics, checkpoint)
 
     if resume is None:
         yield snapshot()
-    while iteration < settings.iterations:
+    while update < settings.updates:
         began = time.perf_counter()
-        left = 1 - iteration / settings.iterations
+        left = 1 - update / settings.updates
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * max(0.05, left)
 
         # Algorithm 1, lines 3–6: explore, then execute with z from the encoder or from the decoder.
         drawn = task.draw(settings.trials, generator, "train")
-        behaviour = behave(settings.trials, task, settings, generator, blind=iteration < 4)
+        behaviour = behave(settings.trials, task, settings, generator, blind=update < BLIND_UPDATES)
         trials, _ = play_trials(networks, task, drawn, settings, generator, behaviour)
         replay.add(trials, task.trial.length)
         env_steps += int(trials.valid.sum())
 
-        for _ in range(settings.updates):
+        for _ in range(settings.updates_between):
             batch = replay.draw(settings.batch, generator)
             code = networks.encoder(batch["problem"])  # (B, Z) f(μ)
             acted, seen = batch["exploring"][:, :horizon], batch["symbol"][:, : horizon + 1]
@@ -519,7 +526,7 @@ def train(
             loss = explorer_part + decoder_part + executor_part + settings.bottleneck_weight * nats
             optimizer.zero_grad()
             loss.backward()
-            for side in (explorer_side, executor_side):
+            for side in (explorer_side, executor_side, encoder_side):
                 nn.utils.clip_grad_norm_(side, settings.gradient_norm)
             optimizer.step()
             follow(targets, networks, settings.target_average)
@@ -527,18 +534,18 @@ def train(
         if not torch.isfinite(loss):
             raise CourseError(
                 Bilingual(
-                    f"손실이 더 이상 수가 아닙니다({iteration}번째 반복). executor_rate와 explorer_rate를 절반으로 줄여 보십시오.",
-                    f"The loss is no longer a number (iteration {iteration}). Try half the executor_rate and explorer_rate.",
+                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). executor_rate와 explorer_rate를 절반으로 줄여 보십시오.",
+                    f"The loss is no longer a number (update {update}). Try half the executor_rate and explorer_rate.",
                 )
             )
-        iteration += 1
+        update += settings.updates_between
         seconds += time.perf_counter() - began
         metrics = dict(
             train_return=float(trials.returns(task.trial).mean()),
             explorer_loss=explorer_part.item(), decoder_loss=decoder_part.item(),
             executor_loss=executor_part.item(), bottleneck=nats.item(),
         )  # fmt: skip
-        if iteration % settings.evaluate_every == 0 or iteration == settings.iterations:
+        if update % settings.evaluate_every == 0 or update >= settings.updates:
             yield snapshot()
 
 

@@ -378,12 +378,6 @@ class Judge:
                     f"Task {task.name} has no perfect explorer or executor. Leave explorer and executor at 'learned'.",
                 )
             )
-        if settings.executor == "perfect":
-            worth = knowledge_of(task).execution_worth
-            keys = torch.tensor([sum(1 << problem for problem in problems) for problems in worth])
-            self._keys, order = keys.sort()
-            self._worth = torch.tensor(list(worth.values()))[order]
-
     def lesson(self, trials: Trials) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What is learned from: rewards, where the trial is over, steps that act, steps of which a value is learned.
 
@@ -391,7 +385,8 @@ class Judge:
         exploration, which is paid the exact worth of what it found out.
         """
         last = trials.done & (trials.episode == self.task.trial.episodes - 1)
-        reward, acts = trials.reward, trials.valid
+        counted = torch.tensor(self.task.trial.counted, device=trials.reward.device)[trials.episode]  # (B, T)
+        reward, acts = trials.reward * counted, trials.valid
         if self.settings.explorer == "perfect":
             acts = acts & (trials.episode > 0)
         if self.settings.executor == "perfect":
@@ -406,8 +401,7 @@ class Judge:
         possible = possible_problems(self.task.tables, trials)  # (B, T, M)
         first = (trials.episode == 1).float().argmax(dim=1)
         known = possible[torch.arange(len(first)), first]  # (B, M)
-        key = (known.long() << torch.arange(known.shape[1])).sum(dim=1)
-        return self._worth[torch.searchsorted(self._keys, key)]
+        return knowledge_of(self.task).worth_of(known)
 
     @torch.no_grad()
     def snapshot(self, policy, update, env_steps, seconds, metrics, checkpoint) -> Snapshot:

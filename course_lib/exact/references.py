@@ -3,6 +3,9 @@
 - ``optimal_return``: the best a trial can return to whoever knows how to explore, as far as it is known exactly;
 - ``no_exploration_return``: the best without having found anything out.
 
+The first is the mean over the test problems, the second over all problems: who has found nothing out can't know
+which of them will be the test's.
+
 Where one of them is not known exactly it is left out, rather than estimated.
 """
 
@@ -15,9 +18,12 @@ from torch import Tensor
 from course_lib.bilingual import CourseError
 from course_lib.exact import grid_navi
 from course_lib.exact.bandits import bayes_optimal_return
-from course_lib.exact.explorers import shortest_exploration
+from course_lib.exact.explorers import sufficient_exploration
 from course_lib.exact.planning import knowledge_of, optimal_values
 from course_lib.tasks import BernoulliBandit, GridNavi, Tables, Task, TableTask
+
+
+SOLVED_PULLS = 12  # of a bandit, for a second or two of solving
 
 
 @cache
@@ -39,9 +45,9 @@ def references_of(task: Task) -> dict[str, float]:
 def bandit_references(task: BernoulliBandit) -> dict[str, float]:
     """By dynamic programming where that is feasible; a bandit never explored pays half its pulls."""
     found = dict(no_exploration_return=task.pulls / 2)
-    if task.pulls <= 12:
-        found["optimal_return"] = bayes_optimal_return(task.arms, task.pulls)
-    return found
+    if task.pulls > SOLVED_PULLS:  # it could be solved for some more, but not while a learner waits
+        return found
+    return found | dict(optimal_return=bayes_optimal_return(task.arms, task.pulls))
 
 
 def average_over_instructions(tables: Tables, values: Tensor) -> Tensor:
@@ -58,10 +64,13 @@ def explores_then_executes(task: Task) -> bool:
 
 @cache
 def perfect_exploration(task: Task) -> Tensor | None:
-    """Actions of an exploration episode after which the problem is known, (steps,) int64; None if there are none."""
+    """Actions of an exploration episode after which all is known that execution has a use for: (steps,) int64.
+
+    None where no fixed list of actions does it.
+    """
     if not explores_then_executes(task):
         return None
     try:
-        return shortest_exploration(task)
+        return sufficient_exploration(task)
     except CourseError:
         return None

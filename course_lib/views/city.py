@@ -73,13 +73,11 @@ class Stakes:
 def stakes(task_name: str) -> Stakes:
     """Solve the task once a session: about a second."""
     task = make_task(task_name)
-    start, knowledge = task.tables.start, knowledge_of(task)
+    knowledge = knowledge_of(task)
     return Stakes(
         walking=knowledge.no_exploration,
         optimum=knowledge.with_exploration,
-        by_knowledge={
-            problems: value[1:, 0, start] for problems, value in knowledge.execution_values.items()
-        },
+        by_knowledge=knowledge.start_values(list(range(1, task.instructions))),
         known=optimal_values(task)[:, 1:],
     )
 
