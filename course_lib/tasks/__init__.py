@@ -52,6 +52,7 @@ from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.city import City, distracting_bus, homework_map, map_city
 from course_lib.tasks.cooking import Cooking
 from course_lib.tasks.grid_navi import GridNavi
+from course_lib.tasks.point_robot import PointRobot
 from course_lib.tasks.revealing_arm import RevealingArm
 from course_lib.tasks.tables import RunningTrials, TableFamily, Tables, TableTask
 from course_lib.tasks.task import Drawn, Running, Task, Trials, TrialShape, play
@@ -64,6 +65,7 @@ TASKS = {
     "bandit": BernoulliBandit,
     "revealing-arm": RevealingArm,
     "gridnavi": GridNavi,
+    "point-robot": PointRobot,
 }
 
 
@@ -81,7 +83,7 @@ def make_task(name: str, **options):
 
 
 __all__ = [
-    "TASKS", "BernoulliBandit", "City", "Cooking", "Drawn", "GridNavi", "RevealingArm", "Running",
+    "TASKS", "BernoulliBandit", "City", "Cooking", "Drawn", "GridNavi", "PointRobot", "RevealingArm", "Running",
     "RunningTrials", "TableFamily", "TableTask", "Tables", "Task", "TrialShape", "Trials", "distracting_bus", "homework_map",
     "make_task", "map_city", "play",
 ]  # fmt: skip
