@@ -26,6 +26,7 @@ The functions that lesson 03 teaches, ``information_gain``, ``decoder_loss`` and
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -38,6 +39,7 @@ from course_lib.agents.evaluation import evaluation_trials, what_is_known
 from course_lib.agents.networks import linear
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
+from course_lib.exact import possible_problems
 from course_lib.exact.references import explores_then_executes, perfect_exploration, references_of
 from course_lib.tasks import Drawn, Running, TableTask, Trials, play
 
@@ -119,6 +121,51 @@ def decoder_loss(code: Tensor, decoded: Tensor, seen: Tensor, noise: float) -> T
 def bottleneck(code: Tensor, noise: float) -> Tensor:
     """An upper bound on I(z; μ), in nats: E_μ KL(N(f(μ), ρ²) ‖ N(0, ρ²)) = E ‖f(μ)‖² / 2ρ² (section 4.2)."""
     return (code**2).sum(-1).mean() / (2 * noise**2)
+
+
+@torch.no_grad()
+def information_bound(
+    code: Tensor,
+    decoded: Tensor,
+    possible: Tensor,
+    problem: Tensor,
+    noise: float,
+    generator: torch.Generator,
+    draws: int = 16,
+) -> dict[str, float]:
+    """The bound on the information that exploration finds, beside the exact information, in nats (equation 3).
+
+        I(τ; z) = H(z) − H(z | τ) ≥ H(z) + E log q_ω(z | τ),    gap = E_τ KL(p(z | τ) ‖ q_ω(z | τ)) ≥ 0
+
+    (Barber and Agakov 2003). Where the posterior is a set of problems, p(z | τ) is a known mixture of Gaussians, so
+    nothing but the integral over z is approximate; the draws come in pairs f(μ) ± ρ ε, which makes it exact wherever
+    exploration leaves one problem.
+
+    Args:
+        code: (M, Z) f(μ) of all problems, drawn uniformly.
+        decoded: (B, Z) g(τ), of one exploration episode of each.
+        possible: (B, M) bool, the problems that each episode leaves possible.
+        problem: (B,) int64, the problem that each was played in.
+        noise: ρ.
+    Returns:
+        ``code_entropy`` H(z), ``code_information`` I(τ; z), ``information_bound`` and ``decoder_gap``; the second is
+        the sum of the last two.
+    """
+    half = torch.randn(draws // 2, *decoded.shape, generator=generator, device=code.device)
+    z = code[problem] + noise * torch.cat([half, -half])  # (n, B, Z)
+    distance = (z**2).sum(-1, keepdim=True) - 2 * z @ code.T + (code**2).sum(-1)  # (n, B, M)
+    log_each = -distance / (2 * noise**2)  # log N(z; f(μ), ρ²), up to a constant
+    log_prior = log_each.logsumexp(dim=-1) - math.log(len(code))  # log p(z): (n, B)
+    left = possible.sum(dim=-1).log()
+    log_posterior = log_each.masked_fill(~possible, -torch.inf).logsumexp(dim=-1) - left  # log p(z | τ)
+    log_decoder = -((z - decoded) ** 2).sum(-1) / (2 * noise**2)  # log q_ω(z | τ)
+    constant = -0.5 * code.shape[1] * math.log(2 * math.pi * noise**2)
+    return dict(
+        code_entropy=-float(log_prior.mean() + constant),
+        code_information=float((log_posterior - log_prior).mean()),
+        information_bound=float((log_decoder - log_prior).mean()),
+        decoder_gap=float((log_posterior - log_decoder).mean()),
+    )
 
 
 # -- the networks -----------------------------------------------------------------------------------------------
@@ -576,6 +623,18 @@ class Judge:
         if self.script is not None and task.end_action is not None:
             self.script = torch.cat([self.script, torch.tensor([task.end_action])])
 
+    def bound(self, networks: Networks, generator: torch.Generator) -> dict[str, float]:
+        """``information_bound`` over the training problems: only of them does the encoder know the code."""
+        problems = self.task.splits["train"].to(generator.device)
+        drawn = Drawn(self.task.tables, problems)
+        asked = torch.ones_like(problems)
+        trials, memory = play_trials(networks, self.task, drawn, self.settings, generator, instruction=asked)
+        lanes = torch.arange(len(problems), device=problems.device)
+        first = (trials.episode == 1).int().argmax(dim=1)  # execution begins with all that exploration showed
+        possible = possible_problems(self.task.tables, trials)[lanes, first][:, problems]
+        decoded = networks.decoder.guess(memory[lanes, first])
+        return information_bound(networks.encoder(problems), decoded, possible, lanes, self.settings.noise, generator)
+
     @torch.no_grad()
     def snapshot(self, networks, update, env_steps, seconds, metrics, checkpoint) -> Snapshot:
         task, generator = self.task, torch.Generator(self.test.index.device).manual_seed(7)
@@ -586,6 +645,7 @@ class Judge:
         if self.script is not None:
             told, _ = play_trials(**played, instruction=self.goals, script=self.script)
             metrics["execution_given_exploration"] = float(told.returns(task.trial).mean())
+        metrics |= self.bound(networks, generator)
         return Snapshot(
             method="dream",
             task=task.name,

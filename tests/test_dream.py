@@ -1,0 +1,266 @@
+"""DREAM: what it is paid, what each part may see, and that it learns, repeats and resumes."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from torch.distributions import Independent, Normal, kl_divergence
+
+from course_lib import training
+from course_lib.agents import dream
+from course_lib.bilingual import CourseError
+from course_lib.tasks import make_task
+
+SMALL = dict(updates=48, trials=48, batch=16, memory=16, evaluate_every=16)
+
+
+def snapshots(task="map", seed=3, count=99, resume=None, **settings):
+    return list(itertools.islice(training.stream("dream", task, seed, resume=resume, **SMALL | settings), count))
+
+
+def same(one, other):
+    return (
+        torch.equal(one.hidden, other.hidden)
+        and torch.equal(one.trials.action, other.trials.action)
+        and one.metrics == other.metrics
+        and one.env_steps == other.env_steps
+    )
+
+
+def networks(task, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return dream.Networks(task, dream.SETTINGS["map"], generator), generator
+
+
+# ---- the three functions of the lesson -----------------------------------------------------------------------
+
+
+def test_the_gains_of_an_episode_sum_to_what_was_learned_of_the_code():
+    generator = torch.Generator().manual_seed(0)
+    code, decoded = torch.randn(5, 3, generator=generator), torch.randn(5, 8, 3, generator=generator)
+    gain = dream.information_gain(code, decoded, noise=0.4)
+    assert gain.shape == (5, 7)
+    log_q = Independent(Normal(decoded, 0.4), 1).log_prob(code[:, None])  # (B, T + 1)
+    torch.testing.assert_close(gain, log_q[:, 1:] - log_q[:, :-1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(gain.sum(dim=1), log_q[:, -1] - log_q[:, 0], atol=1e-4, rtol=1e-4)
+
+
+def test_the_decoder_follows_the_encoder_and_never_the_other_way_round():
+    code = torch.randn(4, 3, requires_grad=True)
+    decoded = torch.randn(4, 6, 3, requires_grad=True)
+    seen = torch.arange(6)[None] < torch.tensor([[6], [3], [1], [4]])
+    loss = dream.decoder_loss(code, decoded, seen, noise=0.5)
+    loss.backward()
+    assert code.grad is None
+    assert (decoded.grad[~seen] == 0).all() and (decoded.grad[seen] != 0).all()
+    rows = [(decoded[b, t] - code[b]).square().sum() / (2 * 0.5**2) for b, t in seen.nonzero().tolist()]
+    torch.testing.assert_close(loss, torch.stack(rows).mean())
+
+
+def test_the_bottleneck_is_the_kl_divergence_to_the_same_gaussian_around_zero():
+    code = torch.randn(7, 3, generator=torch.Generator().manual_seed(0))
+    divergence = kl_divergence(Independent(Normal(code, 0.3), 1), Independent(Normal(torch.zeros(3), 0.3), 1))
+    torch.testing.assert_close(dream.bottleneck(code, 0.3), divergence.mean())
+
+
+def test_the_bound_is_tight_with_an_exact_decoder_and_never_above_the_information_with_any_other():
+    generator = torch.Generator().manual_seed(0)
+    code, every = 3 * torch.randn(24, 4, generator=generator), torch.arange(24)
+    alone = torch.eye(24, dtype=torch.bool)
+    found = dream.information_bound(code, code, alone, every, 0.05, generator)
+    # Codes far apart and one problem left: z tells everything, and the decoder is right.
+    assert found["code_information"] == pytest.approx(math.log(24), abs=1e-3)
+    assert found["decoder_gap"] == pytest.approx(0, abs=1e-4)
+    nothing = torch.ones(24, 24, dtype=torch.bool)
+    pairs = (every[:, None] // 2) == (every // 2)
+    for possible, information in ((alone, math.log(24)), (pairs, math.log(12)), (nothing, 0.0)):
+        share = possible.float() / possible.sum(dim=1, keepdim=True)
+        for error in (0.0, 0.3, 3.0):
+            decoded = share @ (code + error * torch.randn(code.shape, generator=generator))
+            found = dream.information_bound(code, decoded, possible, every, 0.05, generator)
+            assert found["code_information"] == pytest.approx(information, abs=1e-3)
+            assert found["information_bound"] <= found["code_information"] + 1e-4
+            total = found["information_bound"] + found["decoder_gap"]
+            assert total == pytest.approx(found["code_information"], rel=1e-4, abs=1e-3)
+
+
+def test_the_exact_information_about_the_code_is_what_an_integral_gives():
+    """One dimension, where the integral over z can be done on a grid."""
+    code, noise = torch.tensor([[-0.6], [0.1], [0.4], [2.0]]), 0.3
+    possible = torch.tensor([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]], dtype=torch.bool)
+    decoded = torch.tensor([[-0.2], [-0.2], [1.0], [1.0]])
+    found = dream.information_bound(
+        code, decoded, possible, torch.arange(4), noise, torch.Generator().manual_seed(0), draws=40_000
+    )
+    z = torch.linspace(-4, 6, 20_001, dtype=torch.float64)[:, None]
+    each = Normal(code.double()[:, 0], noise).log_prob(z).exp()  # (n, M)
+    entropy = lambda p: torch.special.entr(p).sum().item() * 5e-4  # noqa: E731
+    prior, after = each.mean(dim=1), (each[:, :2].mean(dim=1), each[:, 2:].mean(dim=1))
+    exact = entropy(prior) - (entropy(after[0]) + entropy(after[1])) / 2
+    log_q = [Normal(g, noise).log_prob(z[:, 0]) for g in (-0.2, 1.0)]
+    bound = entropy(prior) + sum((p * log).sum().item() * 5e-4 for p, log in zip(after, log_q, strict=True)) / 2
+    assert found["code_entropy"] == pytest.approx(entropy(prior), abs=0.02)
+    assert found["code_information"] == pytest.approx(exact, abs=0.02)
+    assert found["information_bound"] == pytest.approx(bound, abs=0.03)
+    assert found["decoder_gap"] > 0.1
+
+
+# ---- what each part may see ----------------------------------------------------------------------------------
+
+
+def test_at_meta_test_nothing_reaches_the_policies_but_what_they_saw():
+    """With another encoder the greedy trials are the same, unless execution is told the problem."""
+    task = make_task("map")
+    parts, generator = networks(task)
+    goals = torch.ones(24, dtype=torch.int64)
+
+    def played(**how):
+        drawn = task.each()
+        return dream.play_trials(parts, task, drawn, dream.Settings(), generator, instruction=goals, **how)[0].action
+
+    before, told = played(), played(told=True)
+    with torch.no_grad():
+        parts.encoder.weight.neg_()
+    assert torch.equal(played(), before)
+    assert not torch.equal(played(told=True), told)
+
+
+def test_the_memory_of_acting_is_the_memory_that_is_learned_from():
+    task = make_task("map")
+    parts, generator = networks(task)
+    settings = dream.Settings(trials=60)
+    behaviour = dream.behave(60, task, settings, generator, blind=False)
+    trials, memory = dream.play_trials(parts, task, task.draw(60, generator), settings, generator, behaviour)
+    replay = dream.Replay(100)
+    replay.add(trials, task.trial.length)
+    kept = {name: column[:60] for name, column in replay.columns.items()}
+    horizon = task.trial.horizon
+    learned = parts.decoder.memory(
+        task.tables.features, kept["symbol"][:, : horizon + 1], kept["action"][:, :horizon], kept["exploring"][:, :horizon]
+    )
+    exploring = kept["exploring"][:, :horizon]
+    torch.testing.assert_close(learned[:, :-1][exploring], memory[:, :horizon][exploring])
+    at_execution = (trials.episode == 1).int().argmax(dim=1)
+    torch.testing.assert_close(learned[torch.arange(60), exploring.sum(dim=1)], memory[torch.arange(60), at_execution])
+
+
+def test_half_of_the_trials_are_told_the_problem_and_some_are_random_from_the_start():
+    task, generator = make_task("map"), torch.Generator().manual_seed(0)
+    behaviour = dream.behave(20_000, task, dream.Settings(random_episodes=0.25), generator, blind=False)
+    assert behaviour.told.float().mean() == pytest.approx(0.5, abs=0.02)
+    assert (behaviour.follows == 0).float().mean() == pytest.approx(0.25 + 0.75 / 30, abs=0.02)
+    assert (behaviour.follows >= task.trial.horizon).float().mean() == pytest.approx(0.75 / 3, abs=0.02)
+    assert (dream.behave(10, task, dream.Settings(), generator, blind=True).follows == 0).all()
+
+
+def test_a_replay_forgets_the_oldest():
+    task = make_task("map")
+    parts, generator = networks(task)
+    replay, settings = dream.Replay(100), dream.Settings()
+    for start in (0, 40, 80):
+        drawn = task.each(copies=2).index[:40]
+        trials, _ = dream.play_trials(parts, task, dream.Drawn(task.tables, drawn), settings, generator)
+        marked = torch.arange(start, start + 40)
+        replay.add(dream.Trials(**(vars(trials) | dict(problem=marked))), task.trial.length)
+    assert replay.held == 100
+    assert sorted(replay.columns["problem"].tolist()) == list(range(20, 120))
+
+
+# ---- learning ------------------------------------------------------------------------------------------------
+
+
+def test_without_looking_ahead_the_explorers_target_is_that_of_double_q_learning():
+    task = make_task("map")
+    parts, generator = networks(task)
+    others, _ = networks(task, seed=1)
+    settings = dream.Settings(trace=0.0)
+    behaviour = dream.behave(12, task, settings, generator, blind=False)
+    trials, _ = dream.play_trials(parts, task, task.draw(12, generator), settings, generator, behaviour)
+    replay, horizon, table = dream.Replay(12), task.trial.horizon, task.tables.features
+    replay.add(trials, task.trial.length)
+    batch, reward = replay.columns, torch.randn(12, horizon, generator=generator)
+    found = dream.explorer_loss(parts, others, task.tables, batch, reward, settings)
+
+    losses = []
+    acted = batch["exploring"][:, :horizon]
+    step = (table, batch["symbol"][:, : horizon + 1], batch["action"][:, :horizon], acted)
+    memory, average = parts.explorer.memory(*step), others.explorer.memory(*step)
+    for b, t in acted.nonzero().tolist():
+        at = lambda net, memory, t: net.explorer.values(table, memory[b, t], batch["symbol"][b, t], torch.tensor(t))  # noqa: E731
+        target = reward[b, t]
+        if not batch["done"][b, t]:
+            best = at(parts, memory, t + 1).argmax()
+            target = target + settings.explorer_discount * at(others, average, t + 1)[best]
+        losses.append(torch.nn.functional.smooth_l1_loss(at(parts, memory, t)[batch["action"][b, t]], target))
+    torch.testing.assert_close(found, torch.stack(losses).mean())
+
+
+def test_same_seed_same_numbers_and_another_seed_others():
+    first, again, another = (snapshots(seed=seed)[-1] for seed in (3, 3, 4))
+    assert same(first, again)
+    assert not torch.equal(first.hidden, another.hidden)
+
+
+def test_no_global_generator_is_drawn_from():
+    before = torch.get_rng_state()
+    snapshots(count=2)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_checkpoint_resumes_to_the_same_numbers(tmp_path):
+    whole = snapshots()
+    halfway = training.stream("dream", "map", 3, **SMALL)
+    next(halfway)
+    training.save_whole(next(halfway).checkpoint(), tmp_path / "half.pt")
+    resumed = snapshots(resume=training.load_whole(tmp_path / "half.pt"))
+    assert resumed[-1].update == 48
+    assert same(whole[-1], resumed[-1])
+
+
+def test_training_never_meets_a_test_problem(monkeypatch):
+    met = []
+    played = dream.play_trials
+
+    def watched(networks, task, drawn, settings, generator, behaviour=None, **how):
+        if behaviour is not None:
+            met.append(drawn.index)
+        return played(networks, task, drawn, settings, generator, behaviour, **how)
+
+    monkeypatch.setattr(dream, "play_trials", watched)
+    # These would take ten seconds of solving, and nothing of them is wanted here.
+    monkeypatch.setattr(dream, "references_of", lambda task: {})
+    monkeypatch.setattr(dream, "perfect_exploration", lambda task: None)
+    snapshots("distracting-bus", updates=16)
+    train, test = (set(make_task("distracting-bus").splits[name].tolist()) for name in ("train", "test"))
+    assert met and set(torch.cat(met).tolist()) <= train and not train & test
+
+
+def test_learns_to_read_the_homework_map():
+    """Without exploring 0.1 is the best; ten seconds must be clearly above it, and find out everything."""
+    last = snapshots(
+        "homework-map", 0, updates=480, trials=240, batch=64, memory=64, evaluate_every=480
+    )[-1]
+    assert last.metrics["information"] == pytest.approx(last.metrics["information_max"], abs=0.01)
+    assert last.metrics["test_return"] > 0.3
+
+
+def test_a_learners_own_function_is_trained_with():
+    called = []
+
+    def my_gain(code, decoded, noise):
+        called.append(code.shape)
+        return dream.information_gain(code, decoded, noise)
+
+    mine = list(training.stream("dream", "map", 3, functions={"gain": my_gain}, **SMALL))
+    assert called and same(mine[-1], snapshots()[-1])
+
+
+def test_a_bandit_has_no_exploration_episode():
+    with pytest.raises(CourseError, match="map"):
+        list(dream.train(make_task("bandit"), dream.Settings(), torch.Generator().manual_seed(0)))
+
+
+def test_a_loss_that_is_no_number_stops_with_a_sentence():
+    with pytest.raises(CourseError, match="executor_rate"):
+        list(training.stream("dream", "map", functions={"squeeze": lambda code, noise: code.sum() * float("nan")}, **SMALL))
