@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 
 from course_lib.agents import dream, rl2
+from course_lib.agents.evaluation import exact_belief_about
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
-from course_lib.exact import exact_belief
 from course_lib.tasks import Trials, make_task
 
 
@@ -93,7 +93,7 @@ def use_one_thread() -> None:
 
 def snapshot_to_dict(snapshot: Snapshot, keep: torch.Tensor | None = None) -> dict:
     """A snapshot as small plain data: no checkpoint, no belief (it follows exactly from the trials), a byte
-    for each hidden unit (a GRU's lie between −1 and 1), and of the trials only those in ``keep``."""
+    for each hidden unit, and of the trials only those in ``keep``."""
     data = {f.name: getattr(snapshot, f.name) for f in fields(snapshot)}
     del data["checkpoint"], data["belief"]
     trials = snapshot.trials if keep is None else snapshot.trials.map(lambda column: column[keep])
@@ -103,7 +103,8 @@ def snapshot_to_dict(snapshot: Snapshot, keep: torch.Tensor | None = None) -> di
     }
     if snapshot.hidden is not None:
         hidden = snapshot.hidden if keep is None else snapshot.hidden[keep]
-        data["hidden"] = (hidden * 127).round().to(torch.int8)
+        data["hidden_unit"] = max(1.0, float(hidden.abs().max())) / 127  # a GRU's lie between −1 and 1, others don't
+        data["hidden"] = (hidden / data["hidden_unit"]).round().to(torch.int8)
     return data
 
 
@@ -111,9 +112,9 @@ def snapshot_from_dict(data: dict) -> Snapshot:
     """The inverse of ``snapshot_to_dict``, up to its rounding."""
     wide = {torch.int16: torch.int64, torch.float16: torch.float32}
     trials = Trials(**{name: column.to(wide.get(column.dtype, column.dtype)) for name, column in data["trials"].items()})
-    task = make_task(data["task"])
-    belief = exact_belief(task.tables, trials) if task.problem_count is not None else None
-    hidden = None if data["hidden"] is None else data["hidden"].float() / 127
+    belief = exact_belief_about(make_task(data["task"]), trials)
+    unit = data.pop("hidden_unit", 1 / 127)
+    hidden = None if data["hidden"] is None else data["hidden"].float() * unit
     return Snapshot(**data | dict(trials=trials, hidden=hidden, belief=belief))
 
 

@@ -1,12 +1,13 @@
 """RL²: what it reads, what it carries, how credit flows, and that it learns, repeats and resumes."""
 
 import itertools
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
-from course_lib import training
+from course_lib import ENVIRONMENTS, training
 from course_lib.agents import rl2
 from course_lib.bilingual import CourseError
 from course_lib.exact.explorers import shortest_exploration
@@ -145,6 +146,16 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence():
         settings = replace(rl2.SETTINGS["bandit"], updates=3, trials=16)
         broken = lambda reward, value, episode_over, trial_over, discount, trace: value * float("nan")  # noqa: E731
         list(rl2.train(task, settings, torch.Generator().manual_seed(0), advantages=broken))
+
+
+@pytest.mark.parametrize("task", sorted(ENVIRONMENTS))
+def test_trains_on_every_task_that_has_a_name(task, monkeypatch):
+    """Two updates change the policy; what it is judged by is a number."""
+    monkeypatch.setattr(rl2, "references_of", lambda task: {})  # they would take up to ten seconds of solving
+    monkeypatch.setattr(rl2, "perfect_exploration", lambda task: None)
+    before, after = snapshots(task, updates=2, trials=8, evaluate_every=2, count=9)
+    assert after.env_steps > 0 and math.isfinite(after.metrics["test_return"])
+    assert not torch.equal(before.hidden[0, 0], after.hidden[0, 0])
 
 
 def test_a_bandit_has_no_perfect_explorer():

@@ -7,19 +7,20 @@ from course_lib import training
 from course_lib.bilingual import CourseError
 
 
-def short(task="map", **settings):
-    return training.stream("rl2", task, 0, **dict(updates=4, trials=24, evaluate_every=2) | settings)
+def short(task="map", method="rl2", **settings):
+    return training.stream(method, task, 0, **dict(updates=4, trials=24, evaluate_every=2) | settings)
 
 
-@pytest.mark.parametrize("task", ["map", "bandit"])
-def test_a_recording_plays_what_was_recorded(task, tmp_path):
-    seen = list(training.record(short(task), tmp_path / "a.recording"))
+@pytest.mark.parametrize("task, method", [("map", "rl2"), ("bandit", "rl2"), ("point-robot", "rl2"), ("map", "dream")])
+def test_a_recording_plays_what_was_recorded(task, method, tmp_path):
+    seen = list(training.record(short(task, method), tmp_path / "a.recording"))
     played = list(training.replay(tmp_path / "a.recording"))
-    assert len(played) == len(seen) == 3
+    assert len(played) == len(seen) >= 2
     for before, after in zip(seen, played, strict=True):
         assert (before.update, before.metrics, before.references) == (after.update, after.metrics, after.references)
-        assert torch.equal(before.trials.action, after.trials.action)
-        torch.testing.assert_close(before.hidden, after.hidden, atol=0.005, rtol=0)
+        torch.testing.assert_close(before.trials.action, after.trials.action, atol=0, rtol=0.001)
+        finest = max(1, float(before.hidden.abs().max())) / 127
+        torch.testing.assert_close(before.hidden, after.hidden, atol=0.51 * finest, rtol=0)
         if task == "map":
             assert torch.equal(before.belief, after.belief)
 

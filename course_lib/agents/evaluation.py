@@ -48,14 +48,16 @@ def instructions_of(task: Task, problem: int) -> list[int]:
     return [asked for asked, p in enumerate(chance[problem].tolist()) for _ in range(round(p / least))]
 
 
-def what_is_known(task: Task, trials: Trials) -> tuple[Tensor | None, dict[str, float]]:
-    """The exact belief at every step, (B, T, M), and the mean information with which execution began, in nats.
-
-    None and nothing where the belief over problems is not a list of those still possible.
-    """
+def exact_belief_about(task: Task, trials: Trials) -> Tensor | None:
+    """The exact belief at every step, (B, T, M); None where it is not a list of the problems still possible."""
     if task.problem_count is None or getattr(task, "tables", None) is None or task.tables.random:
-        return None, {}
-    belief = exact_belief(task.tables, trials)
+        return None
+    return exact_belief(task.tables, trials)
+
+
+def what_is_known(task: Task, trials: Trials) -> tuple[Tensor | None, dict[str, float]]:
+    """The exact belief, and the mean information with which execution began, in nats, if there is execution."""
+    belief = exact_belief_about(task, trials)
     if not explores_then_executes(task):
         return belief, {}
     return belief, dict(

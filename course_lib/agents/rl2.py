@@ -62,6 +62,12 @@ SETTINGS = {
     "bandit": Settings(updates=150, trials=512, learning_rate=5e-3, trace=0.3, reward_centre=0.5, reward_scale=0.2),
     "map": Settings(updates=300),
     "homework-map": Settings(updates=300),
+    "distracting-bus": Settings(updates=300),
+    "cooking": Settings(updates=300),
+    "revealing-arm": Settings(updates=300),
+    "point-robot": Settings(updates=300),
+    "gridnavi": Settings(updates=300),
+    "random-mdp": Settings(updates=300, learning_rate=5e-3, trace=0.3, reward_centre=1.0, reward_scale=0.1),
 }
 
 
