@@ -53,6 +53,7 @@ from course_lib.tasks.city import City, distracting_bus, homework_map, map_city
 from course_lib.tasks.cooking import Cooking
 from course_lib.tasks.grid_navi import GridNavi
 from course_lib.tasks.point_robot import PointRobot
+from course_lib.tasks.random_mdp import RandomMDP
 from course_lib.tasks.revealing_arm import RevealingArm
 from course_lib.tasks.tables import RunningTrials, TableFamily, Tables, TableTask
 from course_lib.tasks.task import Drawn, Running, Task, Trials, TrialShape, play
@@ -64,6 +65,7 @@ TASKS = {
     "cooking": Cooking,
     "bandit": BernoulliBandit,
     "revealing-arm": RevealingArm,
+    "random-mdp": RandomMDP,
     "gridnavi": GridNavi,
     "point-robot": PointRobot,
 }
@@ -83,7 +85,7 @@ def make_task(name: str, **options):
 
 
 __all__ = [
-    "TASKS", "BernoulliBandit", "City", "Cooking", "Drawn", "GridNavi", "PointRobot", "RevealingArm", "Running",
-    "RunningTrials", "TableFamily", "TableTask", "Tables", "Task", "TrialShape", "Trials", "distracting_bus", "homework_map",
-    "make_task", "map_city", "play",
+    "TASKS", "BernoulliBandit", "City", "Cooking", "Drawn", "GridNavi", "PointRobot", "RandomMDP", "RevealingArm",
+    "Running", "RunningTrials", "TableFamily", "TableTask", "Tables", "Task", "TrialShape", "Trials",
+    "distracting_bus", "homework_map", "make_task", "map_city", "play",
 ]  # fmt: skip

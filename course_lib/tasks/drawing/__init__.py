@@ -13,9 +13,10 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.city import City
 from course_lib.tasks.cooking import Cooking
-from course_lib.tasks.drawing import bandit, city, cooking, grid_navi, point_robot, revealing_arm
+from course_lib.tasks.drawing import bandit, city, cooking, grid_navi, point_robot, random_mdp, revealing_arm
 from course_lib.tasks.grid_navi import HiddenGoal
 from course_lib.tasks.point_robot import PointRobot
+from course_lib.tasks.random_mdp import RandomMDP
 from course_lib.tasks.revealing_arm import RevealingArm
 from course_lib.tasks.task import Running, Task
 
@@ -27,6 +28,7 @@ DRAWN_BY: dict[type[Task], ModuleType] = {
     HiddenGoal: grid_navi,
     RevealingArm: revealing_arm,
     PointRobot: point_robot,
+    RandomMDP: random_mdp,
 }
 
 
