@@ -11,8 +11,9 @@ posterior, the posterior mean, or the best that is not ruled out. A parameter is
     returns, belief = play_mdps(partial(opsrl, samples=5), task, task.draw(1000, generator), generator)
     total_reward = returns.sum(dim=1)                                         # (B,)
 
-The prior is the player's: ``TRUE_PRIOR``, which the problems are drawn from, or ``VAGUE`` for those that have no
-prior and go by what they saw. ``figures/classic_mdps.py`` says how the published numbers come out.
+The prior is the player's: ``TRUE_PRIOR``, which the problems are drawn from; ``RELEASED``, which is not that; or
+``VAGUE`` for those that have no prior and go by what they saw. ``figures/classic_mdps.py`` says how the published
+numbers come out.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ Plan = Callable[[MDPBelief, int, torch.Generator], Tensor]
 # As good as no prior: the mean reward is the average of what was paid, or 0, and the chances are the frequencies, or
 # alike.
 VAGUE = Prior(mean=0.0, precision=1e-4, concentration=1e-4)
+# The defaults of the implementations that RL² compared with (Osband's public TabulaRL, ``mu0=0``): mean rewards are
+# expected around 0, though here they lie around 1.
+RELEASED = Prior(mean=0.0)
 
 POSITIVE = Bilingual("0 이상의 수", "a number of at least 0")
 

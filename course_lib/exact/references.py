@@ -16,12 +16,11 @@ from functools import cache
 from torch import Tensor
 
 from course_lib.bilingual import CourseError
-from course_lib.exact import grid_navi
+from course_lib.exact import grid_navi, point_robot, random_mdps
 from course_lib.exact.bandits import bayes_optimal_return
 from course_lib.exact.explorers import sufficient_exploration
 from course_lib.exact.planning import knowledge_of, optimal_values
-from course_lib.tasks import BernoulliBandit, GridNavi, Tables, Task, TableTask
-
+from course_lib.tasks import BernoulliBandit, GridNavi, PointRobot, RandomMDP, Tables, TableTask, Task
 
 SOLVED_PULLS = 12  # of a bandit, for a second or two of solving
 
@@ -31,8 +30,9 @@ def references_of(task: Task) -> dict[str, float]:
     """Exact returns of a trial of this task, by name; empty for a task of which nothing exact is known."""
     if isinstance(task, BernoulliBandit):
         return bandit_references(task)
-    if isinstance(task, GridNavi):
-        return grid_navi.references(task)
+    for family, room in ((GridNavi, grid_navi), (PointRobot, point_robot), (RandomMDP, random_mdps)):
+        if isinstance(task, family):
+            return room.references(task)
     if explores_then_executes(task):
         known = average_over_instructions(task.tables, optimal_values(task))
         return dict(

@@ -1,0 +1,157 @@
+"""The classic columns of table 2 of RL² (Duan et al. 2016), measured again: random MDPs.
+
+    python -m figures.classic_mdps run     # about 15 minutes of one core; goes on where it was interrupted
+    python -m figures.classic_mdps table   # prints the summary
+
+No algorithm knows how many episodes there will be, so one trial of 100 gives n = 10, 25, 50, 75 and 100 at once.
+Where an algorithm has a parameter, it is chosen for each n on MDPs of their own (seed 1000), and measured on
+others (seed 0); the paper is silent about its grids.
+
+What comes out, and what it says about the table:
+
+- The published numbers come out with what the implementations that the paper compared with (Osband's public
+  TabulaRL) believe before the first step, and only with that: PSRL, optimistic PSRL and BEB expect mean
+  rewards of N(0, 1), ε-greedy, greedy and UCRL2 have as good as no prior. The MDPs have mean rewards of N(1, 1).
+- With the true prior (``TRUE``) all of them but posterior sampling do much better. Greedy, which only plans by what it has
+  seen, is then paid 155 in 10 episodes, and BEB 157 or more: RL² is published with 156.2. So the table shows that RL² has
+  learned the prior, which the others were not told; it does not show that it explores better.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from course_lib.exact import mdp_algorithms as classic
+from course_lib.exact.random_mdps import TRUE_PRIOR, mdp_information, mdp_values
+from course_lib.tasks import make_task
+
+RESULTS = Path(__file__).with_suffix(".json")
+
+EPISODES = (10, 25, 50, 75, 100)  # n
+PUBLISHED = {  # total reward over n episodes; 1000 MDPs each
+    "random": (100.1, 250.2, 499.7, 749.9, 999.4),
+    "psrl": (138.1, 408.8, 904.4, 1417.1, 1939.5),
+    "opsrl": (144.1, 425.2, 930.7, 1449.2, 1973.9),
+    "ucrl2": (146.6, 424.1, 918.9, 1427.6, 1942.1),
+    "beb": (150.2, 427.8, 917.8, 1422.6, 1935.1),
+    "epsilon_greedy": (132.8, 377.3, 823.3, 1293.9, 1778.2),
+    "greedy": (134.8, 368.8, 769.3, 1172.9, 1578.5),
+}
+RL2 = (156.2, 445.7, 936.1, 1428.8, 1913.7)
+MDPS, TUNING_MDPS, AT_ONCE = 10_000, 2_000, 1_000
+
+# name: (plan, what it believes beforehand, the parameter's name, its grid)
+ALGORITHMS = {
+    "random": (classic.uniform, classic.VAGUE, None, ()),
+    "psrl": (classic.psrl, classic.RELEASED, None, ()),
+    "opsrl": (classic.opsrl, classic.RELEASED, "samples", (2, 3, 5, 10)),
+    "ucrl2": (classic.ucrl2, classic.VAGUE, "scaling", (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)),
+    "beb": (classic.beb, classic.RELEASED, "beta", (15.0, 20.0, 25.0, 30.0, 40.0)),
+    "epsilon_greedy": (classic.epsilon_greedy, classic.VAGUE, "epsilon", (0.01, 0.02, 0.05, 0.1, 0.15, 0.2)),
+    "greedy": (classic.greedy, classic.VAGUE, None, ()),
+}
+TRUE = {  # the same with the prior that the MDPs are drawn from
+    "psrl, true prior": (classic.psrl, TRUE_PRIOR, None, ()),
+    "opsrl, true prior": (classic.opsrl, TRUE_PRIOR, "samples", (2, 5)),
+    "ucrl2, true prior": (classic.ucrl2, TRUE_PRIOR, "scaling", (0.1, 0.2, 0.25, 0.3, 0.4)),
+    "beb, true prior": (classic.beb, TRUE_PRIOR, "beta", (2.0, 5.0, 8.0, 10.0, 12.0, 15.0, 20.0)),
+    "epsilon_greedy, true prior": (classic.epsilon_greedy, TRUE_PRIOR, "epsilon", (0.01, 0.02, 0.05, 0.1)),
+    "greedy, true prior": (classic.greedy, TRUE_PRIOR, None, ()),
+}
+
+
+def totals(plan, prior, mdps: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Total reward after each of ``EPISODES``, (mdps, 5), and nats learned of each MDP in 100 episodes, (mdps,).
+
+    The same MDPs for all with the same seed.
+    """
+    task = make_task("random-mdp", episodes=max(EPISODES))
+    problems, play = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 1_000_000)
+    found, learned = [], []
+    for _ in range(mdps // AT_ONCE):
+        returns, belief = classic.play_mdps(plan, task, task.draw(AT_ONCE, problems), play, prior)
+        found.append(returns.cumsum(dim=1)[:, [n - 1 for n in EPISODES]])
+        learned.append(mdp_information(belief))
+    return torch.cat(found), torch.cat(learned)
+
+
+def settled(plan, parameter: str | None, value):
+    """``plan`` with its parameter filled in."""
+    return plan if parameter is None else partial(plan, **{parameter: value})
+
+
+def one_column(name: str) -> dict:
+    """All n of one algorithm."""
+    plan, prior, parameter, grid = (ALGORITHMS | TRUE)[name]
+    began = time.process_time()
+    tuned = {value: totals(settled(plan, parameter, value), prior, TUNING_MDPS, 1000)[0].mean(dim=0) for value in grid}
+    measured, column = {}, {}
+    for k, n in enumerate(EPISODES):
+        best = max(tuned, key=lambda value: float(tuned[value][k])) if tuned else None
+        if best not in measured:
+            measured[best] = totals(settled(plan, parameter, best), prior, MDPS, 0)
+        total, learned = measured[best][0][:, k], measured[best][1]
+        spread, error = float(total.std()), float(total.std()) / MDPS**0.5
+        cell = dict(mean=round(float(total.mean()), 3), standard_error=round(error, 3), spread=round(spread, 2))
+        cell |= dict(parameters={} if parameter is None else {parameter: best}, mdps=MDPS)
+        if n == max(EPISODES):
+            cell["information"] = round(float(learned.mean()), 2)
+        if name in PUBLISHED:
+            theirs = (spread**2 / 1000 + 0.1**2 / 12) ** 0.5  # 1000 MDPs, printed to one digit
+            published = PUBLISHED[name][k]
+            apart = (cell["mean"] - published) / (theirs**2 + error**2) ** 0.5
+            cell |= dict(published=published, standard_errors_apart=round(apart, 2))
+        column[f"n={n}"] = cell
+    grids = {str(value): [round(mean, 2) for mean in means.tolist()] for value, means in tuned.items()}
+    return dict(cells=column, grid=grids, cpu_seconds=round(time.process_time() - began, 1))
+
+
+def oracle() -> dict:
+    """The value of an episode to whoever knows the MDP."""
+    task, generator = make_task("random-mdp"), torch.Generator().manual_seed(0)
+    values = []
+    for _ in range(MDPS // AT_ONCE):
+        tables = task.draw(AT_ONCE, generator).tables
+        values.append(mdp_values(tables.transition, tables.reward[:, 0], task.trial.horizon)[:, 0, 0].amax(dim=-1))
+    value = torch.cat(values)
+    return dict(mean=round(float(value.mean()), 4), standard_error=round(float(value.std()) / MDPS**0.5, 4), mdps=MDPS)
+
+
+def run() -> None:
+    torch.set_num_threads(1)
+    done = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    done["command"] = "python -m figures.classic_mdps run"
+    done["versions"] = dict(python=sys.version.split()[0], torch=torch.__version__)
+    done.setdefault("oracle", oracle())
+    table = done.setdefault("table", {})
+    for name in (*ALGORITHMS, *TRUE):
+        if name in table:
+            continue
+        table[name] = one_column(name)
+        partial_file = RESULTS.with_suffix(".partial")
+        partial_file.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
+        os.replace(partial_file, RESULTS)
+        print(name, table[name], flush=True)
+
+
+def table() -> None:
+    """Measured ± standard error, [published], and how many combined standard errors they are apart."""
+    done = json.loads(RESULTS.read_text(encoding="utf-8"))
+    print("oracle, an episode", done["oracle"])
+    for name, column in done["table"].items():
+        print(name)
+        for n, cell in column["cells"].items():
+            parameter = ", ".join(f"{key}={value}" for key, value in cell["parameters"].items())
+            beside = f"[{cell['published']}] {cell['standard_errors_apart']:+.1f}" if "published" in cell else ""
+            print(f"  {n:6}{cell['mean']:10.2f} ± {cell['standard_error']:.2f}  {beside:16} {parameter}")
+
+
+if __name__ == "__main__":
+    {"run": run, "table": table}[sys.argv[1] if len(sys.argv) > 1 else "table"]()
