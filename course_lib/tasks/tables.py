@@ -134,6 +134,7 @@ class TableTask(TableFamily):
         self.splits = {"train": train, "test": test}
         self.end_action, self.waiting_cost = end_action, waiting_cost
         self._tables_by_device = {tables.sense.device: tables}
+        self._ending_by_device: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     @property
     def problem_count(self) -> int:
@@ -155,6 +156,20 @@ class TableTask(TableFamily):
             self._tables_by_device[device] = self.tables.to(device)
         return self._tables_by_device[device]
 
+    def ending_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """What the end action does, as tables (M, I, S, A): bool, it ends the episode, as arriving at some states does;
+        float32, the cost of each step that is left then, if one was asked for something."""
+        if device not in self._ending_by_device:
+            tables = self.tables_on(device)
+            shape = (tables.problems, *tables.reward.shape[1:])
+            ends = torch.zeros(shape, dtype=torch.bool, device=device)
+            if tables.transition is None:
+                ends |= tables.ends_by_action
+            cost = torch.zeros(shape, device=device)
+            ends[..., self.end_action], cost[:, 1:, :, self.end_action] = True, self.waiting_cost
+            self._ending_by_device[device] = ends, cost
+        return self._ending_by_device[device]
+
     def each(self, copies: int = 1, split: str = "test") -> Drawn:
         """Every problem of ``split``, ``copies`` times: no randomness in which problems are played."""
         return Drawn(self.tables, self.splits[check_split(split)].repeat_interleave(copies))
@@ -173,16 +188,17 @@ class RunningTrials(Running):
         self._next_row = self._sense_row * tables.actions
         self._starts = torch.full_like(drawn.index, tables.start)
         super().__init__(task, drawn, generator)
-        left = task.trial.horizon - 1 - torch.arange(task.trial.horizon + 1, device=drawn.index.device)
-        self._ending_costs = task.waiting_cost * left  # (horizon + 1,) float32; at the horizon all is over anyway
         self._rewards = tables.reward_by_problem.flatten()
+        if task.end_action is not None:
+            self._ends, self._waiting_costs = (table.view(-1) for table in task.ending_on(drawn.index.device))
+        elif tables.transition is None:
+            self._ends = tables.ends_by_action.view(-1)
         self._find_rows()
 
     def _find_rows(self) -> None:
         """Where the rewards of each trial's episodes begin: (B, K), flattened to (B·K,)."""
         asked = self.problem[:, None] * self.tables.instructions + self._instruction  # (B, K)
         self._reward_rows = asked.flatten() * (self.tables.states * self.tables.actions)
-        self._paid_for = (self._instruction > 0).flatten().float()  # only what was asked for costs anything
 
     @property
     def symbol(self) -> Tensor:
@@ -212,20 +228,20 @@ class RunningTrials(Running):
         reward = self._rewards.index_select(0, reward_place)
         if tables.transition is None:
             arrived = tables.next_state.view(-1).index_select(0, self._next_row + place)
-            ends = tables.ends_by_action.view(-1).index_select(0, reward_place)
+            ends = self._ends.index_select(0, reward_place)
         else:
             up_to = tables.reaching.view(-1, tables.states).index_select(0, self._next_row + place)  # (B, S)
             chance = torch.rand(len(action), 1, generator=self.generator, device=action.device)
             arrived = (up_to < chance).sum(dim=1).clamp(max=tables.states - 1)
             ends = tables.ends.expand(tables.problems, -1, -1)[self.problem, self.instruction, arrived]
+            if task.end_action is not None:
+                ends = ends | self._ends.index_select(0, reward_place)
         if tables.reward_noise == "bernoulli":
             chance = torch.rand(reward.shape, generator=self.generator, device=reward.device)
             reward = (chance < reward).float()
         elif tables.reward_noise == "normal":
             reward = reward + torch.randn(reward.shape, generator=self.generator, device=reward.device)
         if task.end_action is not None:
-            ending = action == task.end_action
-            ends = ends | ending
-            cost = self._ending_costs.index_select(0, self.clock) * self._paid_for.index_select(0, now)
-            reward = reward - cost * ending.float()
+            left = task.trial.horizon - 1 - self.clock  # −1 once all is over, which is paid no more
+            reward = torch.addcmul(reward, left, self._waiting_costs.index_select(0, reward_place), value=-1)
         return arrived, reward, ends
