@@ -18,6 +18,9 @@ ENVIRONMENTS = {
     "point-robot": "PointRobot",
 }
 
+# What ``course train`` and ``course_lib.training.stream`` know, said here so that ``course --help`` needs no PyTorch.
+METHODS = ("rl2", "dream")
+
 
 def register(task: str, spelling: str) -> None:
     """Register ``course_lib/{spelling}-v0``, an episode of a task, and ``course_lib/{spelling}Trial-v0``."""

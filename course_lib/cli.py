@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from course_lib import ENVIRONMENTS
+from course_lib import ENVIRONMENTS, METHODS
 from course_lib.bilingual import Bilingual, CourseError, shown_as_sentence
 
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C stopped
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     train.set_defaults(run=_train)
-    train.add_argument("method", metavar="METHOD", help="rl2, dream")
+    train.add_argument("method", metavar="METHOD", help=", ".join(METHODS))
     train.add_argument("task", metavar="TASK", help=", ".join(ENVIRONMENTS))
     train.add_argument("--seed", type=int, default=0, metavar="N", help="난수 시드 · seed (0)")
     length = train.add_mutually_exclusive_group()

@@ -4,10 +4,11 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from course_lib import cli, training
+from course_lib import ENVIRONMENTS, METHODS, cli, training
 from course_lib.agents.snapshot import Snapshot
 
 
@@ -37,6 +38,19 @@ def train(monkeypatch, tmp_path):
         return status, json.loads(found.read_text(encoding="utf-8")) if found.exists() else None
 
     return run
+
+
+def test_help_and_the_readme_name_every_method_and_task(capsys):
+    assert set(METHODS) == set(training.METHODS)
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    printed = capsys.readouterr().out.split()
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    korean, english = readme.split("## English")
+    for name in (*METHODS, *ENVIRONMENTS):
+        assert name in printed or f"{name}," in printed, name
+    for name in ENVIRONMENTS:
+        assert f"`{name}`" in korean and f"`{name}`" in english, name
 
 
 def test_a_whole_training(train, capsys):
