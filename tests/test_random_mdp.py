@@ -24,6 +24,7 @@ from course_lib.exact.random_mdps import (
 )
 from course_lib.tasks import RandomMDP, make_task, play
 from course_lib.tasks.drawing import picture_of, text_of
+from course_lib.tasks.drawing.shapes import PIXELS
 
 RECORDED = Path(__file__).resolve().parents[1] / "figures" / "classic_mdps.json"
 
@@ -116,6 +117,9 @@ def test_the_picture_shows_where_the_agent_is_and_nothing_hidden():
     running.step(torch.tensor([3, 3]))
     assert (picture_of(task, running) != first[0]).any()
     here = int(running.symbol[0])
+    tiles = picture_of(task, running)[:PIXELS].reshape(PIXELS, 10, PIXELS, 3).transpose(1, 0, 2, 3)
+    elsewhere = tiles[(here + 1) % 10]
+    assert [bool((tile != elsewhere).any()) for tile in tiles] == [state == here for state in range(10)]
     assert text_of(task, running).splitlines()[0].split()[here] == str(here)
 
 
