@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from course_lib.agents import dream, rl2
+from course_lib.agents import dream, rl2, task_inference, varibad
 from course_lib.agents.evaluation import exact_belief_about
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
@@ -30,7 +30,12 @@ class Method:
     settings: dict
 
 
-METHODS = {"rl2": Method(rl2.train, rl2.SETTINGS), "dream": Method(dream.train, dream.SETTINGS)}
+METHODS = {
+    "rl2": Method(rl2.train, rl2.SETTINGS),
+    "dream": Method(dream.train, dream.SETTINGS),
+    "varibad": Method(varibad.train, varibad.SETTINGS),
+    "task-inference": Method(task_inference.train, task_inference.SETTINGS),
+}
 
 
 def method_settings(method: str, task: str, **overrides):
