@@ -22,6 +22,7 @@ from course_lib.exact.random_mdps import (
     reward_information,
     transition_information,
 )
+from course_lib.exact.references import references_of
 from course_lib.tasks import RandomMDP, make_task, play
 from course_lib.tasks.drawing import picture_of, text_of
 from course_lib.tasks.drawing.shapes import PIXELS
@@ -156,6 +157,14 @@ def test_the_oracle_is_paid_21_79():
     assert float(value.mean()) == pytest.approx(21.79, abs=3 * error)
 
 
+def test_who_acts_at_random_is_paid_10_an_episode():
+    task, dice = make_task("random-mdp", episodes=5), generator(6)
+    returns, _ = classic.play_mdps(classic.uniform, task, task.draw(4000, dice), dice)
+    error = float(returns.mean(dim=1).std()) / 4000**0.5
+    assert error < 0.05 and float(returns.mean()) == pytest.approx(10, abs=3 * error)
+    assert references_of(task) == {"no_exploration_return": 50.0}
+
+
 # ---- what a history tells ------------------------------------------------------------------------------------
 
 
@@ -202,6 +211,9 @@ def test_information_is_nothing_at_first_and_then_as_torch_has_it():
     torch.testing.assert_close(mdp_information(belief), transition_information(belief) + reward_information(belief))
     shown = [mdp_information(mdp_belief(task, played(task, 400), steps)).mean() for steps in range(0, 13, 4)]
     assert shown == sorted(shown) and shown[1] > 0.1
+    for steps in range(13):  # not of each trial more with each step, but of none less than nothing
+        some = mdp_belief(task, played(task, 400), steps)
+        assert (transition_information(some) >= 0).all() and (reward_information(some) >= 0).all()
 
 
 # ---- the algorithms ------------------------------------------------------------------------------------------
@@ -302,6 +314,36 @@ def test_ucrl2_has_the_published_radii():
         assert float(worth[b, s, a]) == pytest.approx(float(belief.mean[b, s, a]) + radius, rel=1e-4)
 
 
+def slow_best_chances(seen, radius, value):
+    """Figure 2 of Jaksch, Ortner and Auer 2010, for one list of chances: most to the best, off the worst."""
+    order = sorted(range(len(value)), key=lambda state: -value[state])
+    chances = [float(p) for p in seen]
+    chances[order[0]] = min(1.0, chances[order[0]] + radius / 2)
+    while sum(chances) > 1 + 1e-9:
+        last = order.pop()
+        chances[last] = max(0.0, 1 - sum(chances) + chances[last])
+    return chances
+
+
+def test_ucrl2_is_extended_value_iteration():
+    task = small()
+    belief = seen_belief(task, prior=classic.VAGUE)
+    for scaling in (0.0, 0.05, 0.3, 1.0):
+        worth = classic.ucrl2(belief, 4, None, scaling=scaling, delta=0.1)
+        for b in range(6):
+            value, t = [0.0] * 3, 1 + float(belief.visits[b].sum())
+            for clock in reversed(range(4)):
+                rows = torch.zeros(3, 2)
+                for s, a in product(range(3), range(2)):
+                    n = max(1.0, float(belief.visits[b, s, a]))
+                    most = float(belief.mean[b, s, a]) + scaling * math.sqrt(7 * math.log(12 * t / 0.1) / (2 * n))
+                    radius = scaling * math.sqrt(14 * 3 * math.log(2 * 2 * t / 0.1) / n)
+                    chances = slow_best_chances(belief.transition[b, s, a], radius, value)
+                    rows[s, a] = most + sum(p * v for p, v in zip(chances, value, strict=True))
+                torch.testing.assert_close(worth[b, clock], rows, atol=1e-4, rtol=1e-4)
+                value = rows.amax(dim=1).tolist()
+
+
 @pytest.mark.parametrize(
     ("plan", "named"),
     [
@@ -324,6 +366,20 @@ def test_a_player_knows_what_its_trial_showed():
     belief = mdp_belief(task, trials, 11)  # it was last asked before the twelfth step
     for name in ("visits", "paid", "arrivals"):
         torch.testing.assert_close(getattr(player.belief, name), getattr(belief, name))
+
+
+def test_a_plan_is_made_before_each_episode_and_followed_to_its_end():
+    task, dice, plans = small(), generator(8), []
+
+    def plan(belief, horizon, source):
+        assert belief.visits.sum(dim=(1, 2)).eq(4 * len(plans)).all()  # all the steps before this episode
+        plans.append(torch.rand(5, horizon, 3, 2, generator=source))
+        return plans[-1]
+
+    trials = play(task, task.draw(5, dice), dice, classic.MDPPlayer(plan, task, dice))
+    assert len(plans) == 3
+    for b, t in product(range(5), range(12)):
+        assert int(trials.action[b, t]) == int(plans[t // 4][b, t % 4, trials.state[b, t]].argmax())
 
 
 def test_equal_worths_are_chosen_alike():
