@@ -12,6 +12,8 @@ import torch
 from fake_training import city_stream
 from PIL import Image
 
+from course_lib import ENVIRONMENTS, training
+from course_lib.agents import rl2
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks import Trials, make_task, play
@@ -418,6 +420,19 @@ def test_the_picture_in_both_languages(snapshots):
     assert f"{snapshots[-1].metrics['test_return']:.2f}" in page
     assert Image.open(io.BytesIO(figure.png(frame, "en", Bilingual("지도", "Map")))).width > 800
     assert set(result._repr_mimebundle_()) == {"text/plain", "text/html"}
+
+
+@pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
+def test_every_task_has_its_frame_and_picture(name, monkeypatch):
+    """On a short training; what a family lacks, such as buses, is left out."""
+    monkeypatch.setattr(rl2, "references_of", lambda task: {})  # they would take up to ten seconds of solving
+    monkeypatch.setattr(rl2, "perfect_exploration", lambda task: None)
+    *_, last = training.stream("rl2", name, 0, updates=1, trials=8, evaluate_every=1)
+    task = make_task(name)
+    frame = panels.frame(last, rows([last]), task)
+    assert frame["hidden"].size and ("city" in frame) == hasattr(task, "width")
+    picture = Image.open(io.BytesIO(figure.png(frame, "en", task.title)))
+    assert picture.size[0] > 600 and len(picture.convert("RGB").getcolors(10**6)) > 20
 
 
 def test_hangul_is_never_boxes(snapshots, caplog, recwarn, monkeypatch):

@@ -258,6 +258,8 @@ def draw_city(axes, frame: dict, word) -> None:
         marks.append(("map", [plan["map"]], "D", "none"))
     marks.append(("start", [plan["start"]], "+", INK))
     for key, cells, marker, face in marks:
+        if not cells:  # not every grid has buses
+            continue
         x, y = np.array(cells).T
         size = 44 if marker != "^" else 26
         axes.scatter(
