@@ -146,6 +146,7 @@ def test_same_city_is_marked_and_new_cities_follow_the_seed(game):
         lambda game: game.new_city(goal=4),
         lambda game: (game.end(), game.end(), game.wait()),
         lambda game: explore_city("bandit"),
+        lambda game: explore_city("distracting-bus"),
     ],
 )
 def test_mistakes_are_said_in_both_languages(game, mistake):

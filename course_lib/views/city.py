@@ -32,6 +32,7 @@ from course_lib.views.figure import EXECUTE, EXPLORE, INK, LINE, SOFT, hangul_fo
 
 STATIC = Path(__file__).parent / "static"
 DRAWN_AHEAD = 64  # rounds that a seed determines; then they begin again
+SOLVED_PROBLEMS = 100  # so many are solved while a learner waits, in about a second
 BUS, MAP, ROAD, TILE = "#00805e", "#b5588c", "#e6ebef", "#f6f8fa"  # as in city.css
 
 
@@ -43,7 +44,7 @@ def explore_city(task_name: str = "map", seed: int = 0, show_belief: bool = True
         seed: which problems and goals come, one round after the other.
         show_belief: whether the belief is shown from the start; a button hides and shows it.
     Raises:
-        CourseError: the task is no city.
+        CourseError: the task is no city, or has so many problems that solving it would take minutes.
     """
     task = make_task(task_name)
     if not isinstance(task, City):
@@ -51,6 +52,15 @@ def explore_city(task_name: str = "map", seed: int = 0, show_belief: bool = True
             Bilingual(
                 f"'{task_name}'은(는) 도시가 아닙니다. 'map' 또는 'homework-map'을 주십시오.",
                 f"'{task_name}' is no city. Give 'map' or 'homework-map'.",
+            )
+        )
+    if task.problem_count > SOLVED_PROBLEMS:
+        raise CourseError(
+            Bilingual(
+                f"'{task_name}'에는 도시가 {task.problem_count}개나 있어 정확히 푸는 데 몇 분이 걸립니다. "
+                "'map' 또는 'homework-map'을 주십시오.",
+                f"'{task_name}' has {task.problem_count} cities: to solve it exactly takes minutes. "
+                "Give 'map' or 'homework-map'.",
             )
         )
     return CityExplorer(task, seed, show_belief)
