@@ -81,7 +81,7 @@ BLIND_UPDATES = 32  # so long behaviour is random altogether
 SETTINGS = {
     "map": Settings(),
     "distracting-bus": Settings(updates=6400),
-    "cooking": Settings(updates=3200),
+    "cooking": Settings(updates=6400, execution_steps=32, executor_rate=3e-3),
     "homework-map": Settings(updates=1280),
 }
 
@@ -441,7 +441,8 @@ def executor_loss(
     """Huber loss of the executor's Q-values under every instruction, over steps of whole trials.
 
     Exploration's steps teach execution too: the city is the same, and what each instruction would have paid
-    for them is known.
+    for them is known. Of instructions only those count that the problem can be asked for: in a kitchen without
+    tomatoes most of what there is to learn of recipes with tomatoes is that all goes wrong.
 
     Args:
         code: (B, Z) the z of each trial.
@@ -464,8 +465,11 @@ def executor_loss(
         best = networks.executor.values(tables.features, next_symbol, code).argmax(-1, keepdim=True)
         worth = targets.executor.values(tables.features, next_symbol, code).gather(-1, best)[..., 0]
         target = reward + settings.executor_discount * worth * ~ends  # (B, n, I − 1)
-    value = value.gather(-1, action[..., None, None].expand_as(value[..., :1]))[..., 0]
-    return F.smooth_l1_loss(value, target)
+    value = value.gather(-1, action[..., None, None].expand_as(value[..., :1]))[..., 0]  # (B, n, I − 1)
+    if tables.instruction_chance is None:
+        return F.smooth_l1_loss(value, target)
+    asked = (tables.instruction_chance[problem, 1:] > 0).float()
+    return (F.smooth_l1_loss(value, target, reduction="none") * asked).sum() / asked.sum()
 
 
 def train(
