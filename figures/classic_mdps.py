@@ -1,20 +1,29 @@
 """The classic columns of table 2 of RL² (Duan et al. 2016), measured again: random MDPs.
 
-    python -m figures.classic_mdps run     # about 15 minutes of one core; goes on where it was interrupted
+    python -m figures.classic_mdps run     # about 30 minutes of one core; goes on where it was interrupted
     python -m figures.classic_mdps table   # prints the summary
 
-No algorithm knows how many episodes there will be, so one trial of 100 gives n = 10, 25, 50, 75 and 100 at once.
-Where an algorithm has a parameter, it is chosen for each n on MDPs of their own (seed 1000), and measured on
-others (seed 0); the paper is silent about its grids.
+No algorithm knows how many episodes there will be, so one trial of 100 gives n = 10, 25, 50, 75 and 100 at
+once. Where an algorithm has a parameter, it is chosen for each n on MDPs of their own (seed 1000), and
+measured on others (seed 0). The authors' script is public (``scripts/pacmdp/evaluate_pacmdp.py``, below
+``sandbox/rocky/neural_learner`` in github.com/florensacc/rllab-curriculum). It took the best of 1 … 20
+samples (OPSRL), of ε = 0.1 … 1.0, of 21 scalings from 0.0001 to 1 (UCRL2, BEB), for each n, on the very 1000
+MDPs that are reported. Our grids are the parts of theirs, or finer ones, in which the best lie.
 
 What comes out, and what it says about the table:
 
-- The published numbers come out with what the implementations that the paper compared with (Osband's public
-  TabulaRL) believe before the first step, and only with that: PSRL, optimistic PSRL and BEB expect mean
-  rewards of N(0, 1), ε-greedy, greedy and UCRL2 have as good as no prior. The MDPs have mean rewards of N(1, 1).
-- With the true prior (``TRUE``) all of them but posterior sampling do much better. Greedy, which only plans by what it has
-  seen, is then paid 155 in 10 episodes, and BEB 157 or more: RL² is published with 156.2. So the table shows that RL² has
-  learned the prior, which the others were not told; it does not show that it explores better.
+- The script tells Osband's public TabulaRL the sizes and that parameter, and nothing else; so its agents
+  believe what is the default there. PSRL, optimistic PSRL and BEB expect mean rewards of N(0, 1); ε-greedy,
+  greedy and UCRL2 have as good as no prior. With that the published numbers come out. But the MDPs have N(1,
+  1).
+- With the true prior (``TRUE``) all of them but posterior sampling do much better. Greedy, which plans by
+  what it has seen and nothing else, is then paid 155 in 10 episodes: RL² is published with 156.2. So at
+  small n the table shows that RL² has learned the prior, which the others were not told; not that it
+  explores better.
+- UCRL2 and BEB are those of their papers here, and come out as published. TabulaRL's are others
+  (``AS_RELEASED``): its BEB pays β / (1 + n₀) for each step that is left; its UCRL2 has another ratio of the
+  two radii, and a slip: it writes the best chances over those that were seen, so each step back in time
+  widens what was widened already. With the slip the published numbers come out, without it they don't.
 """
 
 from __future__ import annotations
@@ -67,8 +76,47 @@ TRUE = {  # the same with the prior that the MDPs are drawn from
 }
 
 
+def released_beb(belief, horizon, generator, scaling):
+    """BEB as in TabulaRL: the bonus for unknown chances is paid for each step that is left."""
+    bonus = 2 * horizon**2 * scaling * horizon / (1 + belief.concentration.sum(dim=-1))  # (B, S, A)
+    reward, worth = belief.mean + 1 / (1 + belief.precision), []
+    value = torch.zeros_like(reward[:, :, 0])
+    for left in range(horizon):
+        next_value = (belief.transition * value[:, None, None, :]).sum(dim=-1)
+        worth.append(reward + next_value + left * bonus)
+        value = worth[-1].amax(dim=-1)
+    return torch.stack(worth[::-1], dim=1)  # (B, H, S, A)
+
+
+def released_ucrl2(belief, horizon, generator, scaling, slip=True, delta=0.05):
+    """UCRL2 as in TabulaRL, with its radii; its slip is to take the best chances for those that were seen."""
+    problems, states, actions = belief.visits.shape
+    episode = 1 + belief.visits.sum(dim=(1, 2))[:, None, None] / horizon
+    surprise = 4 * torch.log(2 * states * actions * (1 + episode) / delta)
+    reward = belief.mean + scaling * (surprise / belief.visits.clamp(min=1)).sqrt()
+    radius = scaling * (states * surprise / belief.arrivals.sum(dim=-1).clamp(min=1)).sqrt()  # (B, S, A)
+    seen, value, worth = belief.transition, torch.zeros_like(reward[:, :, 0]), []
+    for _ in range(horizon):
+        chances, value_of = classic.best_chances(seen, radius, value)
+        if slip:
+            order = value.sort(dim=1, descending=True).indices[:, None, None, :].expand_as(seen)
+            seen = torch.zeros_like(seen).scatter(3, order, chances)  # back in the order of the states
+        worth.append(reward + (chances * value_of).sum(dim=-1))
+        value = worth[-1].amax(dim=-1)
+    return torch.stack(worth[::-1], dim=1)
+
+
+AS_RELEASED = {  # TabulaRL's own formulas, where they are not those of the algorithm's paper
+    "beb, as released": (released_beb, classic.RELEASED, "scaling", (0.001, 0.00158)),
+    "ucrl2, as released": (released_ucrl2, classic.VAGUE, "scaling", (0.251, 0.398, 0.631)),
+    "ucrl2, as released but for its slip": (
+        partial(released_ucrl2, slip=False), classic.VAGUE, "scaling", (0.1, 0.251, 0.398),
+    ),
+}  # fmt: skip
+
+
 def totals(plan, prior, mdps: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Total reward after each of ``EPISODES``, (mdps, 5), and nats learned of each MDP in 100 episodes, (mdps,).
+    """Total reward after each of ``EPISODES`` (mdps, 5), and nats learned of each MDP by the end (mdps,).
 
     The same MDPs for all with the same seed.
     """
@@ -89,9 +137,12 @@ def settled(plan, parameter: str | None, value):
 
 def one_column(name: str) -> dict:
     """All n of one algorithm."""
-    plan, prior, parameter, grid = (ALGORITHMS | TRUE)[name]
+    plan, prior, parameter, grid = (ALGORITHMS | TRUE | AS_RELEASED)[name]
+    column_of = name.split(",")[0] if name in AS_RELEASED else name
     began = time.process_time()
-    tuned = {value: totals(settled(plan, parameter, value), prior, TUNING_MDPS, 1000)[0].mean(dim=0) for value in grid}
+    tuned = {}
+    for value in grid:
+        tuned[value] = totals(settled(plan, parameter, value), prior, TUNING_MDPS, 1000)[0].mean(dim=0)
     measured, column = {}, {}
     for k, n in enumerate(EPISODES):
         best = max(tuned, key=lambda value: float(tuned[value][k])) if tuned else None
@@ -99,13 +150,13 @@ def one_column(name: str) -> dict:
             measured[best] = totals(settled(plan, parameter, best), prior, MDPS, 0)
         total, learned = measured[best][0][:, k], measured[best][1]
         spread, error = float(total.std()), float(total.std()) / MDPS**0.5
-        cell = dict(mean=round(float(total.mean()), 3), standard_error=round(error, 3), spread=round(spread, 2))
-        cell |= dict(parameters={} if parameter is None else {parameter: best}, mdps=MDPS)
+        cell = dict(mean=round(float(total.mean()), 3), standard_error=round(error, 3))
+        cell |= dict(spread=round(spread, 2), parameters={parameter: best} if parameter else {}, mdps=MDPS)
         if n == max(EPISODES):
             cell["information"] = round(float(learned.mean()), 2)
-        if name in PUBLISHED:
+        if column_of in PUBLISHED:
             theirs = (spread**2 / 1000 + 0.1**2 / 12) ** 0.5  # 1000 MDPs, printed to one digit
-            published = PUBLISHED[name][k]
+            published = PUBLISHED[column_of][k]
             apart = (cell["mean"] - published) / (theirs**2 + error**2) ** 0.5
             cell |= dict(published=published, standard_errors_apart=round(apart, 2))
         column[f"n={n}"] = cell
@@ -119,9 +170,11 @@ def oracle() -> dict:
     values = []
     for _ in range(MDPS // AT_ONCE):
         tables = task.draw(AT_ONCE, generator).tables
-        values.append(mdp_values(tables.transition, tables.reward[:, 0], task.trial.horizon)[:, 0, 0].amax(dim=-1))
+        worth = mdp_values(tables.transition, tables.reward[:, 0], task.trial.horizon)
+        values.append(worth[:, 0, 0].amax(dim=-1))
     value = torch.cat(values)
-    return dict(mean=round(float(value.mean()), 4), standard_error=round(float(value.std()) / MDPS**0.5, 4), mdps=MDPS)
+    error = round(float(value.std()) / MDPS**0.5, 4)
+    return dict(mean=round(float(value.mean()), 4), standard_error=error, mdps=MDPS)
 
 
 def run() -> None:
@@ -131,7 +184,7 @@ def run() -> None:
     done["versions"] = dict(python=sys.version.split()[0], torch=torch.__version__)
     done.setdefault("oracle", oracle())
     table = done.setdefault("table", {})
-    for name in (*ALGORITHMS, *TRUE):
+    for name in (*ALGORITHMS, *TRUE, *AS_RELEASED):
         if name in table:
             continue
         table[name] = one_column(name)
@@ -149,7 +202,9 @@ def table() -> None:
         print(name)
         for n, cell in column["cells"].items():
             parameter = ", ".join(f"{key}={value}" for key, value in cell["parameters"].items())
-            beside = f"[{cell['published']}] {cell['standard_errors_apart']:+.1f}" if "published" in cell else ""
+            beside = ""
+            if "published" in cell:
+                beside = f"[{cell['published']}] {cell['standard_errors_apart']:+.1f}"
             print(f"  {n:6}{cell['mean']:10.2f} ± {cell['standard_error']:.2f}  {beside:16} {parameter}")
 
 
