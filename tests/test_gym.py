@@ -328,18 +328,18 @@ def test_next_step_autoreset(env_id):
     envs = gymnasium.make_vec(env_id, num_envs=40)
     _, info = envs.reset(seed=0)
     envs.action_space.seed(0)
-    restarted, problems_changed = 0, 0
+    restarted, problems_changed = np.zeros(40, dtype=int), 0
     over = np.zeros(40, dtype=bool)
     before = info["hidden_problem"]
-    for _ in range(max(150, 2 * envs.unwrapped.task.trial.length + 10)):  # long enough for every lane to end twice
+    for _ in range(max(150, 2 * envs.unwrapped.task.trial.length + 10)):  # every lane ends twice
         _, reward, terminated, _, info = envs.step(envs.action_space.sample())
         assert (reward[over] == 0).all() and not terminated[over].any() and (info["clock"][over] == 0).all()
         changed = (info["hidden_problem"] != before).reshape(40, -1).any(axis=1)
         assert not changed[~over].any()
-        restarted, problems_changed = restarted + over.sum(), problems_changed + changed.sum()
+        restarted, problems_changed = restarted + over, problems_changed + changed.sum()
         over, before = terminated, info["hidden_problem"]
     chance = 1 - 1 / (envs.unwrapped.task.problem_count or 10**9)
-    assert restarted >= 80 and problems_changed > 0.9 * chance * restarted
+    assert restarted.min() >= 2 and problems_changed > 0.9 * chance * restarted.sum()
 
 
 @pytest.mark.parametrize("env_id", CERTAIN)
