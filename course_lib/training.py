@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from course_lib.agents import dream, rl2, task_inference, varibad
+from course_lib.agents import dpt, dream, rl2, task_inference, varibad
 from course_lib.agents.evaluation import exact_belief_about
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
@@ -34,6 +34,7 @@ METHODS = {
     "rl2": Method(rl2.train, rl2.SETTINGS),
     "dream": Method(dream.train, dream.SETTINGS),
     "varibad": Method(varibad.train, varibad.SETTINGS),
+    "dpt": Method(dpt.train, dpt.SETTINGS),
     "task-inference": Method(task_inference.train, task_inference.SETTINGS),
 }
 

@@ -35,7 +35,7 @@ from course_lib.exact.bandit_algorithms import (
     ucb1,
     uniform,
 )
-from course_lib.exact.bandits import BayesOptimal, belief_count
+from course_lib.exact.bandits import BayesOptimal, belief_count, probability_best
 from course_lib.tasks import play
 from course_lib.tasks.bandit import BernoulliBandit
 
@@ -375,3 +375,29 @@ def test_the_record_is_what_the_code_does(name, setting, scores):
     belief = play_bandits(scores(**cell["parameters"]), chances, setting[0], generator(98))
     mean = float((belief[..., 0] - 1).sum(dim=1).mean())
     assert mean == pytest.approx(cell["mean"], abs=4 * cell["spread"] / math.sqrt(2000))
+
+
+# -- which arm is the best -----------------------------------------------------------------------------------
+
+
+def test_the_chance_of_being_the_best_by_a_fine_grid():
+    """Midpoints over [0, 1], with densities of torch.distributions and distributions as running sums."""
+    belief = torch.randint(1, 12, (30, 4, 2), generator=generator()).double()
+    grid = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
+    density = Beta(belief[..., 0, None], belief[..., 1, None]).log_prob(grid).exp() / 20_000  # (30, 4, G)
+    below = density.cumsum(dim=-1) - density / 2
+    for arm in range(4):
+        others = [other for other in range(4) if other != arm]
+        expected = (density[:, arm] * below[:, others].prod(dim=1)).sum(dim=-1)
+        assert torch.allclose(probability_best(belief)[:, arm], expected, atol=1e-6)
+
+
+def test_the_chance_of_being_the_best_by_hand_and_in_long_bandits():
+    assert probability_best(belief_of((2, 0), (0, 0)))[0].tolist() == pytest.approx([3 / 4, 1 / 4])
+    assert probability_best(belief_of(*[(0, 0)] * 5))[0].tolist() == pytest.approx([0.2] * 5)
+    long = belief_of((300, 200), (0, 0), (150, 120), (0, 400))
+    chance = probability_best(long)
+    assert float(chance.sum()) == pytest.approx(1, abs=1e-10) and bool((chance >= 0).all())
+    drawn = highest(thompson(long.expand(100_000, -1, -1), generator()))
+    shares = drawn.bincount(minlength=4) / 100_000
+    assert shares.tolist() == pytest.approx(chance[0].tolist(), abs=0.006)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from math import comb
 
 import torch
+from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -55,6 +56,45 @@ def bandit_information(belief: Tensor) -> Tensor:
         (a - 1) * torch.digamma(a) + (b - 1) * torch.digamma(b) - (a + b - 2) * torch.digamma(a + b)
     )
     return (expected_log - log_beta).sum(dim=-1)
+
+
+def probability_best(belief: Tensor) -> Tensor:
+    """The chance that each arm is the best one, ∫ f_a(x) Π_{b≠a} F_b(x) dx: (…, k) float64.
+
+    They sum to 1, and are how often Thompson sampling pulls each arm. Densities f and distributions F of a
+    Beta with whole parameters are polynomials, so Gauss–Legendre quadrature with enough points is exact but
+    for rounding.
+
+    Args:
+        belief: (…, k, 2), as ``bandit_belief`` or ``play_bandits`` give it.
+    """
+    counts = belief.long() - 1  # (…, k, 2)
+    most = int(counts.sum(dim=-1).max())  # pulls of an arm
+    degree = int(counts.sum(dim=(-2, -1)).max()) + counts.shape[-2] - 1  # of the integrand
+    nodes, weights = (torch.from_numpy(x).to(belief.device) for x in leggauss(degree // 2 + 1))
+    density, distribution = beta_tables(most, (nodes + 1) / 2)  # (most + 1, most + 1, Q) each
+    wins, losses = counts.unbind(dim=-1)
+    density_at, cumulative = density[wins, losses], distribution[wins, losses]  # (…, k, Q)
+    one = torch.ones_like(density_at[..., :1, :])
+    before = torch.cat([one, cumulative[..., :-1, :]], dim=-2).cumprod(dim=-2)  # of the arms before a
+    after = torch.cat([one, cumulative[..., 1:, :].flip(-2)], dim=-2).cumprod(dim=-2).flip(-2)  # after a
+    return (density_at * before * after) @ (weights / 2)
+
+
+def beta_tables(most: int, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Density and distribution of Beta(1 + wins, 1 + losses) at points x (Q,), for up to ``most`` of both.
+
+    Returns:
+        Two of (most + 1, most + 1, Q) float64, by wins and losses.
+    """
+    number = torch.arange(most + 1, dtype=torch.float64, device=x.device)
+    a, b = 1 + number[:, None, None], 1 + number[None, :, None]
+    log_constant = torch.lgamma(a + b) - torch.lgamma(a) - torch.lgamma(b)  # −log B(a, b)
+    density = (log_constant + (a - 1) * x.log() + (b - 1) * (-x).log1p()).exp()
+    # I_x(a, b + 1) = I_x(a, b) + xᵃ (1 − x)ᵇ / (b B(a, b)), from I_x(a, 1) = xᵃ: sums of positive terms.
+    steps = x * (1 - x) * density[:, :-1] / b[:, :-1]
+    first = (x**a).expand(-1, 1, -1)
+    return density, torch.cat([first, steps], dim=1).cumsum(dim=1)
 
 
 # -- the best play there is ----------------------------------------------------------------------------------
