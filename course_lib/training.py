@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from course_lib.agents import dpt, dream, rl2, task_inference, varibad
+from course_lib.agents import dpt, dream, e_rl2, rl2, task_inference, varibad
 from course_lib.agents.evaluation import exact_belief_about
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
@@ -32,6 +32,7 @@ class Method:
 
 METHODS = {
     "rl2": Method(rl2.train, rl2.SETTINGS),
+    "e-rl2": Method(e_rl2.train, e_rl2.SETTINGS),
     "dream": Method(dream.train, dream.SETTINGS),
     "varibad": Method(varibad.train, varibad.SETTINGS),
     "dpt": Method(dpt.train, dpt.SETTINGS),

@@ -254,6 +254,8 @@ def train(
     make_input: Callable = rl2_input,
     carry: Callable = carry_hidden_state,
     advantages: Callable = trial_advantages,
+    method: str = "rl2",
+    counted: tuple[bool, ...] | None = None,
 ) -> Iterator[Snapshot]:
     """Train RL² and yield a snapshot before the first update and after every few.
 
@@ -261,12 +263,14 @@ def train(
         generator: every random draw of the training comes from here.
         resume: what ``snapshot.checkpoint()`` gave; goes on to the same numbers.
         make_input, carry, advantages: the functions that the lesson teaches.
+        method, counted: a variant's name, and for each episode whether its rewards are learned from (``e_rl2``);
+            None: those that the task counts.
     Raises:
         CourseError: the settings don't fit the task, or the loss is no longer a number.
     """
     if task.continuous and make_input is rl2_input:
         make_input = continuous_input
-    judge = Judge(task, settings, make_input, carry)
+    judge = Judge(task, settings, make_input, carry, method, counted)
     inputs = task.sensed_size + len(task.actions) + 2
     policy = Policy(inputs, settings.hidden, len(task.actions), generator, task.continuous).to(generator.device)
     optimizer = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
@@ -279,7 +283,7 @@ def train(
 
     def checkpoint() -> dict:
         return dict(
-            method="rl2",
+            method=method,
             task=task.name,
             policy={k: v.clone() for k, v in policy.state_dict().items()},
             optimizer=copy.deepcopy(optimizer.state_dict()),
@@ -368,8 +372,17 @@ def mean_where(values: Tensor, mask: Tensor) -> Tensor:
 class Judge:
     """Exact references of a task, and how a policy fares beside them. It never draws from the training's generator."""
 
-    def __init__(self, task: Task, settings: Settings, make_input: Callable, carry: Callable) -> None:
+    def __init__(
+        self,
+        task: Task,
+        settings: Settings,
+        make_input: Callable,
+        carry: Callable,
+        method: str = "rl2",
+        counted: tuple[bool, ...] | None = None,
+    ) -> None:
         self.task, self.settings, self.how = task, settings, dict(make_input=make_input, carry=carry)
+        self.method, self.counted = method, counted or task.trial.counted
         self.references = references_of(task)
         self.test, self.goals = evaluation_trials(task)
         self.script, self.perfect_script = None, perfect_exploration(task)
@@ -384,6 +397,7 @@ class Judge:
                     f"Task {task.name} has no perfect explorer or executor. Leave explorer and executor at 'learned'.",
                 )
             )
+
     def lesson(self, trials: Trials) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What is learned from: rewards, where the trial is over, steps that act, steps of which a value is learned.
 
@@ -391,7 +405,7 @@ class Judge:
         exploration, which is paid the exact worth of what it found out.
         """
         last = trials.done & (trials.episode == self.task.trial.episodes - 1)
-        counted = torch.tensor(self.task.trial.counted, device=trials.reward.device)[trials.episode]  # (B, T)
+        counted = torch.tensor(self.counted, device=trials.reward.device)[trials.episode]  # (B, T)
         reward, acts = trials.reward * counted, trials.valid
         if self.settings.explorer == "perfect":
             acts = acts & (trials.episode > 0)
@@ -427,7 +441,7 @@ class Judge:
         if self.settings.executor == "perfect":
             metrics["test_return"] = float(self.worth_of_knowledge(trials).mean())
         return Snapshot(
-            method="rl2",
+            method=self.method,
             task=task.name,
             update=update,
             env_steps=env_steps,
