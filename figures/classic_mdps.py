@@ -8,7 +8,8 @@ once. Where an algorithm has a parameter, it is chosen for each n on MDPs of the
 measured on others (seed 0). The authors' script is public (``scripts/pacmdp/evaluate_pacmdp.py``, below
 ``sandbox/rocky/neural_learner`` in github.com/florensacc/rllab-curriculum). It took the best of 1 … 20
 samples (OPSRL), of ε = 0.1 … 1.0, of 21 scalings from 0.0001 to 1 (UCRL2, BEB), for each n, on the very 1000
-MDPs that are reported. Our grids are the parts of theirs, or finer ones, in which the best lie.
+MDPs that are reported. Our grids are the parts of theirs, or finer ones, in which the best lie; but none has
+an ε below theirs, as ε = 0.05 earns 135.6 in 10 episodes, 3.1 standard errors more than is published.
 
 What comes out, and what it says about the table:
 
@@ -20,10 +21,11 @@ What comes out, and what it says about the table:
   what it has seen and nothing else, is then paid 155 in 10 episodes: RL² is published with 156.2. So at
   small n the table shows that RL² has learned the prior, which the others were not told; not that it
   explores better.
-- UCRL2 and BEB are those of their papers here, and come out as published. TabulaRL's are others
-  (``AS_RELEASED``): its BEB pays β / (1 + n₀) for each step that is left; its UCRL2 has another ratio of the
-  two radii, and a slip: it writes the best chances over those that were seen, so each step back in time
-  widens what was widened already. With the slip the published numbers come out, without it they don't.
+- UCRL2 and BEB are those of their papers here. Tuned, they come out within 3 standard errors, UCRL2 about 2
+  above, BEB up to 2.7 below. TabulaRL's are others (``AS_RELEASED``), and come out within 1.7, most within 1:
+  its BEB pays β / (1 + n₀) for each step that is left; its UCRL2 has another ratio of the two radii, and a
+  slip: it writes the best chances over those that were seen, so each step back in time widens what was
+  widened already. The slip helped it: without, it earns 1911 in 100 episodes, with it 1940.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ ALGORITHMS = {
     "opsrl": (classic.opsrl, classic.RELEASED, "samples", (2, 3, 5, 10)),
     "ucrl2": (classic.ucrl2, classic.VAGUE, "scaling", (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)),
     "beb": (classic.beb, classic.RELEASED, "beta", (15.0, 20.0, 25.0, 30.0, 40.0)),
-    "epsilon_greedy": (classic.epsilon_greedy, classic.VAGUE, "epsilon", (0.01, 0.02, 0.05, 0.1, 0.15, 0.2)),
+    "epsilon_greedy": (classic.epsilon_greedy, classic.VAGUE, "epsilon", (0.1, 0.2, 0.3)),
     "greedy": (classic.greedy, classic.VAGUE, None, ()),
 }
 TRUE = {  # the same with the prior that the MDPs are drawn from
