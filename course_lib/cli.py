@@ -24,6 +24,7 @@ EXAMPLES = """\
   course train rl2 map --seed 0 --json out.json
   course train rl2 bandit --seconds 60 --save bandit.pt
   course train rl2 bandit --resume bandit.pt
+  course results --methods dream rl2 --tasks map --seeds 10
   course build
   course build --check
   course build --execute 01
@@ -79,6 +80,27 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--resume", type=Path, metavar="FILE", help="체크포인트에서 이어서 · go on from a checkpoint"
     )
+
+    results = commands.add_parser(
+        "results",
+        help="모든 방법을 모든 태스크에서 학습한 표 · every method on every task, as a table",
+        description="방법, 태스크, 시드마다 한 번씩 나란히 학습하고 표와 그림을 만듭니다. 이미 끝난 것은 다시 하지 않습니다.\n"
+        "Train once for each method, task and seed, side by side, and make the table and its picture.\n"
+        "What is done is not done again.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    results.set_defaults(run=_results)
+    results.add_argument("--methods", nargs="+", default=[], metavar="METHOD", help="(모두 · all)")
+    results.add_argument("--tasks", nargs="+", default=[], metavar="TASK", help="(모두 · all)")
+    results.add_argument("--seeds", type=_positive(int), default=5, metavar="N", help="시드 0…N−1 · seeds (5)")
+    results.add_argument("--updates", type=_positive(int), metavar="N", help="업데이트 수 · end after N updates")
+    results.add_argument("--jobs", type=_positive(int), default=2, metavar="N", help="동시에 몇 개 · at once (2)")
+    results.add_argument("--dask", metavar="ADDRESS", help="Dask 스케줄러의 주소 · a Dask scheduler's address")
+    results.add_argument(
+        "--folder", type=Path, default=Path("figures/results"), metavar="PATH", help="(figures/results)"
+    )
+    results.add_argument("--table", action="store_true", help="학습 없이 표만 · only show what is done")
 
     build = commands.add_parser(
         "build",
@@ -238,6 +260,66 @@ def _write_json(path: Path, content: dict) -> None:
         raise CourseError(Bilingual(
             f"'{path}'에 쓸 수 없습니다({error.strerror}).", f"'{path}' can't be written ({error.strerror}).",
         )) from error  # fmt: skip
+
+
+# -- course results -----------------------------------------------------------------------------------------
+
+
+def _results(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from course_lib import results
+
+    overrides = {"updates": options.updates} if options.updates else {}
+    wanted = results.cells(options.methods, options.tasks, options.seeds)
+    done, missing, broken = results.done_and_missing(wanted, options.folder, overrides)
+    for error in broken:
+        print(error.message.ko, error.message.en, sep="\n", file=sys.stderr)
+    interrupted = False
+    if missing and not options.table:
+        with tqdm(total=len(wanted), initial=len(done), unit="training") as bar:
+            try:
+                for result in results.run(missing, options.folder, options.jobs, options.dask, overrides):
+                    done.append(result)
+                    bar.set_postfix_str(f"{result['method']} {result['task']} {result['seed']}", refresh=False)
+                    bar.update()
+            except KeyboardInterrupt:
+                interrupted = True
+                print(
+                    "중단했습니다. 같은 명령이 이어서 합니다. · Interrupted; the same command goes on from here.",
+                    file=sys.stderr,
+                )
+    if done:
+        done.sort(key=lambda result: (result["task"], result["method"], result["seed"]))
+        rows = results.summary(done)
+        print(results.as_text(rows))
+        if not options.table:
+            _write_table(options, rows, done)
+    return INTERRUPTED if interrupted else 0
+
+
+def _write_table(options: argparse.Namespace, rows: list[dict], done: list[dict]) -> None:
+    """The summary and the picture, beside the folder of the trainings and named like it."""
+    from course_lib.tasks import make_task
+    from course_lib.views.results import results_png
+
+    command = ["course results", "--seeds", str(options.seeds)]
+    for name in ("methods", "tasks"):
+        if chosen := getattr(options, name):
+            command += [f"--{name}", *chosen]
+    if options.updates:
+        command += ["--updates", str(options.updates)]
+    used = sorted({json.dumps(result["versions"], sort_keys=True) for result in done})
+    _write_json(
+        options.folder.with_suffix(".json"),
+        dict(command=" ".join(command), versions=[json.loads(versions) for versions in used], rows=rows),
+    )
+    titles = {result["task"]: make_task(result["task"]).title for result in done}
+    titles = {task: f"{title.ko} · {title.en}" for task, title in titles.items()}
+    picture = options.folder.with_suffix(".png")
+    partial = picture.with_name(f".{picture.name}.partial")
+    partial.write_bytes(results_png(done, titles, "학습한 초 · seconds of training"))
+    os.replace(partial, picture)
 
 
 # -- course build -------------------------------------------------------------------------------------------

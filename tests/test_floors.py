@@ -14,10 +14,11 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "course_lib"
 FLOORS = (  # ground first
-    "setup", "bilingual", "tasks", "exact", "agents", "training", "views", "lesson", "grading", "authoring", "cli",
+    "setup", "bilingual", "tasks", "exact", "agents", "training", "results", "views", "lesson", "grading",
+    "authoring", "cli",
 )  # fmt: skip
 DRAWING = {"IPython", "anywidget", "ipywidgets", "matplotlib"}
-NEVER_DRAW = {"agents", "training"}  # what trains runs in a script, on a server, without a screen
+NEVER_DRAW = {"agents", "training", "results"}  # what trains runs in a script, on a server, without a screen
 
 
 def imported_modules(source: str, module: str, is_package: bool) -> Iterator[tuple[int, str]]:

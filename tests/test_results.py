@@ -1,0 +1,178 @@
+"""The whole table: what is trained, what is kept, what is done anew, and what is said of it."""
+
+import json
+import math
+import warnings
+
+import pytest
+import torch
+
+from course_lib import cli, results, training
+from course_lib.agents.snapshot import Snapshot
+from course_lib.bilingual import CourseError
+
+CELLS = [results.Cell(method, "map", seed) for method in ("rl2", "dream") for seed in range(3)]
+
+
+def learning(method, task, seed=0, *, updates=4, **_):
+    """A made-up training that gets better; the more, the higher its seed."""
+    for update in range(updates + 1):
+        value = min(0.8, 0.1 + 0.2 * update + 0.01 * seed)
+        yield Snapshot(
+            method, task, update, update * 1000, 2.0 * update, {"test_return": value, "odd": math.nan},
+            {"optimal_return": 0.8, "no_exploration_return": 0.3},
+        )  # fmt: skip
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    trained = []
+
+    def stream(method, task, seed=0, **more):
+        trained.append((method, task, seed))
+        return learning(method, task, seed, **more)
+
+    monkeypatch.setattr(training, "stream", stream)
+    return trained
+
+
+def test_all_methods_on_their_tasks_are_wanted():
+    everything = results.cells([], [], 2)
+    assert {(c.method, c.task) for c in everything} == {
+        (name, task) for name, method in training.METHODS.items() for task in method.settings
+    }
+    assert results.cells(["rl2"], ["map", "bandit"], 2) == [
+        results.Cell("rl2", task, seed) for task in ("bandit", "map") for seed in (0, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("methods", "tasks", "named"), [(["rl3"], [], "rl2"), ([], ["mapp"], "map"), (["dream"], ["bandit"], "bandit")]
+)
+def test_what_is_not_there_is_said(methods, tasks, named):
+    with pytest.raises(CourseError, match=named):
+        results.cells(methods, tasks, 1)
+
+
+def test_what_is_done_is_not_done_again(made_up, tmp_path):
+    first = list(results.run(CELLS[:4], tmp_path))
+    assert sorted(made_up) == sorted(tuple(cell) for cell in CELLS[:4])
+    done, missing, broken = results.done_and_missing(CELLS, tmp_path)
+    assert missing == CELLS[4:] and not broken
+    assert sorted(done, key=str) == sorted(first, key=str)  # what is read is what was written
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".json"]
+
+
+def test_other_settings_are_another_training(made_up, tmp_path):
+    list(results.run(CELLS[:1], tmp_path))
+    assert results.done_and_missing(CELLS[:1], tmp_path)[1] == []
+    assert results.done_and_missing(CELLS[:1], tmp_path, {"updates": 3})[1] == CELLS[:1]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff\xfe", b'{"method": "rl2"}'])
+def test_a_broken_file_is_named_and_done_anew(made_up, tmp_path, damage):
+    list(results.run(CELLS[:2], tmp_path))
+    path = CELLS[0].path(tmp_path)
+    path.write_bytes(damage)
+    done, missing, broken = results.done_and_missing(CELLS[:2], tmp_path)
+    assert missing == CELLS[:1] and [result["seed"] for result in done] == [1]
+    assert len(broken) == 1 and path.name in broken[0].message.en and path.name in broken[0].message.ko
+    list(results.run(missing, tmp_path))
+    assert results.done_and_missing(CELLS[:2], tmp_path)[1:] == ([], [])
+
+
+def test_a_file_of_another_training_is_not_believed(made_up, tmp_path):
+    list(results.run(CELLS[:1], tmp_path))
+    CELLS[0].path(tmp_path).rename(CELLS[1].path(tmp_path))
+    _, missing, broken = results.done_and_missing(CELLS[:2], tmp_path)
+    assert missing == CELLS[:2] and len(broken) == 1
+
+
+def test_a_result_says_what_it_depends_on(made_up, tmp_path):
+    (result,) = results.run(CELLS[1:2], tmp_path)
+    assert result["test_return"] == 0.8 and result["seconds"] == 8.0 and result["env_steps"] == 4000
+    assert result["settings"]["updates"] == training.method_settings("rl2", "map").updates
+    assert result["versions"]["torch"] == torch.__version__
+    assert result["metrics"]["odd"] is None
+    json.dumps(result, allow_nan=False)
+
+
+def test_the_target_counts_only_if_it_is_kept():
+    references = {"optimal_return": 0.8, "no_exploration_return": 0.3}  # 95 % of the way: 0.775
+    curve = [(0, 0.0, 0.1), (1, 1.0, 0.78), (2, 2.0, 0.7), (3, 3.0, 0.775), (4, 4.0, 0.8)]
+    assert results.seconds_to_target(curve, references) == 3.0
+    assert results.seconds_to_target([*curve, (5, 5.0, 0.77)], references) is None
+    assert results.seconds_to_target([*curve, (5, 5.0, math.nan)], references) is None
+    assert results.seconds_to_target(curve[:2], references) == 1.0
+    assert results.seconds_to_target(curve, {"optimal_return": 0.8}) is None
+
+
+def test_the_table_has_median_and_spread(made_up, tmp_path):
+    made = list(results.run(CELLS, tmp_path))
+    made[0]["test_return"], made[0]["seconds_to_target"] = 0.2, None
+    rows = results.summary(made)
+    assert [(row["method"], row["seeds"]) for row in rows] == [("dream", [0, 1, 2]), ("rl2", [0, 1, 2])]
+    assert rows[1]["test_return"] == dict(median=0.8, least=0.2, most=0.8) and rows[1]["reached"] == 2
+    text = results.as_text(rows).splitlines()
+    assert len(text) == 3 and "0.800 [0.200, 0.800]" in text[2] and "2/3" in text[2]
+
+
+def run_command(capsys, *arguments):
+    status = cli.main(["results", *arguments])
+    return status, capsys.readouterr()
+
+
+def test_the_command_trains_goes_on_and_leaves_table_and_picture(made_up, tmp_path, capsys):
+    folder = tmp_path / "table"
+    arguments = ("--methods", "rl2", "--tasks", "map", "--seeds", "2", "--jobs", "1", "--folder", str(folder))
+    status, shown = run_command(capsys, *arguments)
+    assert status == 0 and len(made_up) == 2 and "rl2" in shown.out
+    table = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
+    assert table["rows"][0]["seeds"] == [0, 1] and table["command"] == "course results --seeds 2 --methods rl2 --tasks map"
+    assert table["versions"][0]["torch"] == torch.__version__
+    assert (tmp_path / "table.png").read_bytes().startswith(b"\x89PNG")
+    (folder / "rl2_map_1.json").write_text("{", encoding="utf-8")
+    status, shown = run_command(capsys, *arguments)
+    assert status == 0 and len(made_up) == 3 and "rl2_map_1.json" in shown.err
+    status, shown = run_command(capsys, *arguments, "--table")
+    assert status == 0 and len(made_up) == 3 and "0.800" in shown.out
+
+
+def test_interrupted_it_keeps_what_is_done(monkeypatch, tmp_path, capsys):
+    def stream(method, task, seed=0, **more):
+        if seed == 2:
+            raise KeyboardInterrupt
+        return learning(method, task, seed, **more)
+
+    monkeypatch.setattr(training, "stream", stream)
+    folder = tmp_path / "table"
+    arguments = ("--methods", "rl2", "--tasks", "map", "--seeds", "4", "--jobs", "1", "--folder", str(folder))
+    status, shown = run_command(capsys, *arguments)
+    assert status == cli.INTERRUPTED and "Interrupted" in shown.err and "2" in shown.out
+    assert sorted(path.name for path in folder.iterdir()) == ["rl2_map_0.json", "rl2_map_1.json"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_before_training(made_up, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CourseError, match="writable"):
+        list(results.run(CELLS[:1], tmp_path / "file" / "in"))
+    assert not made_up
+
+
+def test_no_scheduler_at_the_address(tmp_path):
+    with pytest.raises(CourseError, match="127.0.0.1:9"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        list(results.run(CELLS[:1], tmp_path, dask="tcp://127.0.0.1:9"))
+
+
+def test_two_workers_of_a_dask_cluster_give_the_same_numbers(tmp_path):
+    from distributed import LocalCluster
+
+    wanted = [results.Cell("rl2", "bandit", seed) for seed in range(2)]
+    overrides = {"updates": 1, "trials": 16}
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two:
+        there = list(results.run(wanted, tmp_path / "there", dask=two.scheduler_address, overrides=overrides))
+    here = list(results.run(wanted, tmp_path / "here", overrides=overrides))
+    assert len(there) == 2
+    for one, other in zip(sorted(there, key=lambda r: r["seed"]), here, strict=True):
+        assert (one["seed"], one["test_return"], one["metrics"]) == (other["seed"], other["test_return"], other["metrics"])
