@@ -143,7 +143,8 @@ def read_result(cell: Cell, folder: Path, overrides: dict | None = None) -> dict
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CourseError(
             Bilingual(
-                f"'{path}'은(는) {cell.method} {cell.task} 시드 {cell.seed}의 결과가 아니거나 손상되었습니다. 다시 학습합니다.",
+                f"'{path}'은(는) {cell.method} {cell.task} 시드 {cell.seed}의 결과가 아니거나 손상되었습니다. "
+                "다시 학습합니다.",
                 f"'{path}' is no result of {cell.method} {cell.task} seed {cell.seed}, or is damaged. It is done anew.",
             )
         ) from error
@@ -252,7 +253,7 @@ def summary(results: list[dict]) -> list[dict]:
         row = dict(method=method, task=task, seeds=sorted(result["seed"] for result in group))
         for name in MEASURED:
             values = [result[name] for result in group if result[name] is not None]
-            row[name] = dict(median=statistics.median(values), least=min(values), most=max(values)) if values else None
+            row[name] = spread(values) if values else None
         row["references"] = group[0]["references"]
         has_target = {"optimal_return", "no_exploration_return"} <= row["references"].keys()
         row["reached"] = sum(r["seconds_to_target"] is not None for r in group) if has_target else None
@@ -260,9 +261,16 @@ def summary(results: list[dict]) -> list[dict]:
     return rows
 
 
+def spread(values: list[float]) -> dict[str, float]:
+    return dict(median=statistics.median(values), least=min(values), most=max(values))
+
+
 def as_text(rows: list[dict]) -> str:
     """The table for a terminal."""
-    head = ("task", "method", "seeds", "return: median [least, most]", "optimum", "no expl.", "reached", "s to 95 %", "s", "steps")
+    head = (
+        "task", "method", "seeds", "return: median [least, most]", "optimum", "no expl.", "reached", "s to 95 %", "s",
+        "steps",
+    )  # fmt: skip
     lines = [head]
     for row in rows:
         returns, known = row["test_return"], row["references"]
@@ -278,4 +286,5 @@ def as_text(rows: list[dict]) -> str:
             f"{row['env_steps']['median'] / 1e6:.2f} M",
         ))  # fmt: skip
     widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
-    return "\n".join("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    padded = [[word.ljust(width) for word, width in zip(line, widths, strict=True)] for line in lines]
+    return "\n".join("  ".join(line).rstrip() for line in padded)

@@ -46,7 +46,8 @@ def results_png(results: list[dict], titles: dict[str, str], seconds: str) -> by
                 at, values = on_one_axis([result["curve"] for result in group])
                 label = f"{method} ({len(group)})"
                 axes.plot(at, np.median(values, axis=0), color=colour[method], linewidth=1.7, label=label)
-                axes.fill_between(at, values.min(axis=0), values.max(axis=0), color=colour[method], alpha=0.18, linewidth=0)
+                least, most = values.min(axis=0), values.max(axis=0)
+                axes.fill_between(at, least, most, color=colour[method], alpha=0.18, linewidth=0)
         axes.set_title(titles[task], fontsize=10, loc="left", color=INK)
         axes.set_xlabel(seconds, fontsize=8, color=SOFT)
         axes.legend(fontsize=7, frameon=False)
