@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from course_lib.agents import dpt, dream, e_rl2, rl2, task_inference, varibad
+from course_lib.agents import dpt, dream, e_rl2, rl2, rl2_replay, task_inference, varibad
 from course_lib.agents.evaluation import exact_belief_about
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
@@ -33,6 +33,7 @@ class Method:
 METHODS = {
     "rl2": Method(rl2.train, rl2.SETTINGS),
     "e-rl2": Method(e_rl2.train, e_rl2.SETTINGS),
+    "rl2-replay": Method(rl2_replay.train, rl2_replay.SETTINGS),
     "dream": Method(dream.train, dream.SETTINGS),
     "varibad": Method(varibad.train, varibad.SETTINGS),
     "dpt": Method(dpt.train, dpt.SETTINGS),
