@@ -5,7 +5,7 @@
 
 Where an algorithm has a parameter, it is chosen by a grid search on bandits of their own (seed 1000), and
 measured on others (seed 0), as the paper says it did for each setting. It is silent about its grids; the authors'
-public script (florensacc/rllab-curriculum, ``scripts/bandits/evaluate_bandits.py``) tries c and ε from 0 to 1 in
+public script (``scripts/bandits/evaluate_bandits.py`` in florensacc/rllab-curriculum) tries c and ε from 0 to 1 in
 steps of 0.1, on the bandits that it reports. Other readings of the paper are measured too, and named in ``VARIANTS``:
 
 - of equal scores the first arm or a random one: greedy and ε-greedy come out as published with the first;
