@@ -51,7 +51,7 @@ from course_lib.tasks import BernoulliBandit, Drawn, TableFamily, Trials
 class Settings:
     """Every knob of the training, with what it does."""
 
-    updates: int = 150  # the training ends after so many
+    updates: int = 200  # the training ends after so many
     trials: int = 256  # B, trials played for one update
     hidden: int = 64  # H, size of the encoder's GRU
     encoder_steps: int = 4  # gradient steps of the encoder an update
@@ -66,7 +66,7 @@ class Settings:
     discount: float = 0.97  # γ, per step of the trial
     trace: float = 0.95  # λ of the generalised advantage estimate
     clip: float = 0.2  # ε of PPO
-    entropy: float = 0.02  # weight of the entropy bonus; falls linearly to zero
+    entropy: float = 0.15  # weight of the entropy bonus; falls to zero as the square of what is left of the training
     value_weight: float = 0.5  # weight of the value loss
     gradient_norm: float = 0.5  # the policy's gradients are clipped to this norm
     reward_centre: float = 0.0  # rewards enter PPO's losses as (r − centre) · scale
@@ -79,7 +79,7 @@ SETTINGS = {
     "gridnavi": Settings(),
     "map": Settings(),
     "homework-map": Settings(),
-    "bandit": Settings(trials=512, trace=0.3, reward_centre=0.5),
+    "bandit": Settings(updates=100, trials=512, trace=0.3, reward_centre=0.5, entropy=0.02),
 }
 
 
@@ -104,13 +104,16 @@ def inference_loss(logits: Tensor, problem: Tensor, valid: Tensor) -> Tensor:
 def belief_input(logits: Tensor, sensed: Tensor) -> Tensor:
     """What the policy reads: the belief, without a way back for its gradient, and what is sensed.
 
+    Each chance is read relative to the largest: of 21 goals or of 3 that are possible, each reads 1, the others 0.
+
     Args:
         logits: (…, M) of the belief over problems.
         sensed: (…, F).
     Returns:
         (…, M + F).
     """
-    return torch.cat([logits.detach().softmax(-1), sensed], dim=-1)
+    relative = (logits.detach() - logits.detach().amax(dim=-1, keepdim=True)).exp()
+    return torch.cat([relative, sensed], dim=-1)
 
 
 # -- the same where problems can't be counted -------------------------------------------------------------------
