@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from course_lib.agents import dpt, dream, e_rl2, rl2, rl2_replay, task_inference, varibad
+from course_lib.agents import dpt, dream, e_rl2, first_explore, rl2, rl2_replay, task_inference, varibad
 from course_lib.agents.evaluation import exact_belief_about
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
@@ -36,6 +36,7 @@ METHODS = {
     "rl2-replay": Method(rl2_replay.train, rl2_replay.SETTINGS),
     "dream": Method(dream.train, dream.SETTINGS),
     "varibad": Method(varibad.train, varibad.SETTINGS),
+    "first-explore": Method(first_explore.train, first_explore.SETTINGS),
     "dpt": Method(dpt.train, dpt.SETTINGS),
     "task-inference": Method(task_inference.train, task_inference.SETTINGS),
 }

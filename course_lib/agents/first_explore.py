@@ -32,18 +32,21 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from course_lib.agents.dpt import tokens_of
 from course_lib.agents.evaluation import evaluation_trials
 from course_lib.agents.networks import gru, linear
-from course_lib.agents.rl2 import rl2_input, sample, trial_advantages
+from course_lib.agents.rl2 import sample, trial_advantages
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
+from course_lib.exact.bandit_algorithms import greedy as greedy_scores
+from course_lib.exact.bandits import bandit_belief
 from course_lib.exact.references import references_of
-from course_lib.tasks import Drawn, Running, TableFamily, Tables, Task, Trials, TrialShape, play
+from course_lib.tasks import BernoulliBandit, Drawn, Running, TableFamily, Tables, Task, Trials, TrialShape, play
 from course_lib.tasks.task import check_split
 
 
@@ -51,18 +54,22 @@ from course_lib.tasks.task import check_split
 class Settings:
     """Every knob of the training, with what it does."""
 
-    updates: int = 150  # the training ends after so many
+    updates: int = 120  # the training ends after so many
     trials: int = 512  # B, contexts explored for one update; each is exploited at every length
+    longest: int = 10  # L, exploitations of a context, before each of so many explorations at most
+    paid_by: str = "prediction"  # of the exploiter, or the "return" that it gets: what the explorer is paid by
     hidden: int = 64  # H, size of the GRU
     epochs: int = 4  # passes over these trials
     minibatches: int = 4  # gradient steps a pass
     learning_rate: float = 5e-3  # Adam; falls linearly to a tenth over the training
-    discount: float = 0.7  # γ, of the explorer: how far it looks ahead
+    discount: float = 0.9  # γ, of the explorer: how far it looks ahead
     trace: float = 0.9  # λ of its generalised advantage estimate
     clip: float = 0.2  # ε of PPO
-    explore_entropy: float = 0.01  # weights of the entropy bonuses; fall linearly to zero
-    exploit_entropy: float = 0.01
-    value_weight: float = 0.5  # weight of the value losses
+    entropy: float = 0.03  # weight of the explorer's entropy bonus; falls linearly to zero
+    stray: float = 0.1  # chance that the exploiter tries any arm; falls to this from 1 over the first part
+    stray_until: float = 0.4  # of the training
+    value_weight: float = 0.5  # weight of the explorer's value loss
+    predict_weight: float = 1.0  # weight of the exploiter's loss
     gradient_norm: float = 0.5  # gradients are clipped to this norm
     reward_centre: float = 0.5  # returns enter the losses as (x − centre) · scale
     reward_scale: float = 1.0
@@ -72,7 +79,7 @@ class Settings:
 # What differs from task to task. Chosen on training problems, over seeds other than those reported.
 SETTINGS = {
     "bandit": Settings(),
-    "fixed-arm-bandit": Settings(reward_centre=1.0, reward_scale=0.3),
+    "fixed-arm-bandit": Settings(trials=256, longest=20, reward_centre=1.0, reward_scale=0.3),
 }
 
 
@@ -115,14 +122,18 @@ def highest_before(explored: Tensor) -> Tensor:
     return torch.cat([least, explored.cummax(dim=1).values[:, :-1]], dim=1)
 
 
-def worth_of_exploring(explored: Tensor, exploited: Tensor) -> Tensor:
-    """What a trial of K episodes returns if the first k explore and all others exploit, for k = 0 … K − 1: (K,).
+def worth_of_exploring(explored: Tensor, exploited: Tensor, episodes: int) -> Tensor:
+    """What a trial returns if its first k episodes explore and all others exploit, for k = 0 … L − 1: (L,).
 
-    The mean over the problems, (B, K) each: what k episodes of exploration return, and K − k times what exploiting
+    The mean over the problems: what k episodes of exploration return, and as often as episodes are left, what exploiting
     their context does.
+
+    Args:
+        explored, exploited: (B, L).
+        episodes: K, of a whole trial.
     """
-    given = torch.cat([torch.zeros_like(explored[:, :1]), explored[:, :-1].cumsum(dim=1)], dim=1)  # (B, K)
-    left = explored.shape[1] - torch.arange(explored.shape[1], device=explored.device)  # K … 1
+    given = torch.cat([torch.zeros_like(explored[:, :1]), explored[:, :-1].cumsum(dim=1)], dim=1)  # (B, L)
+    left = episodes - torch.arange(explored.shape[1], device=explored.device)  # K … K − L + 1
     return (given + left * exploited).mean(dim=0)
 
 
@@ -136,7 +147,7 @@ class FixedArmBandit(TableFamily):
     twice as large, so that the noise is 1, and arm 0 is noisy as well.
     """
 
-    def __init__(self, arms: int = 5, pulls: int = 20, fixed: float = 1.0, spread: float = 2.0) -> None:
+    def __init__(self, arms: int = 10, pulls: int = 50, fixed: float = 2.0, spread: float = 2.0) -> None:
         self.name = "fixed-arm-bandit"
         self.title = Bilingual(f"고정 팔 밴딧 ({arms}개 팔)", f"Bandit with one fixed arm ({arms} arms)")
         self.arms, self.pulls, self.fixed, self.spread = arms, pulls, fixed, spread
@@ -177,57 +188,63 @@ class FixedArmBandit(TableFamily):
 
 
 class Policies(nn.Module):
-    """A GRU reads the context; on top of it the two policies, and the value of each: what it can expect to be paid."""
+    """A GRU reads the context. On top of it the explorer's logits and value, and what the exploiter predicts of each
+    action: its pay. The exploiter takes the action of which it expects most."""
 
-    def __init__(self, inputs: int, hidden: int, actions: int, generator: torch.Generator) -> None:
+    def __init__(self, actions: int, hidden: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.memory = gru(inputs, hidden, generator)
+        self.embed = linear(actions + 1, hidden, generator)
+        self.memory = gru(hidden, hidden, generator)
         self.explore = linear(hidden, actions, generator, gain=0.01)
+        self.explore_value = linear(hidden, 1, generator, gain=0.01)
         self.exploit = linear(hidden, actions, generator, gain=0.01)
-        self.explore_value = linear(hidden, 1, generator, gain=0.1)
-        self.exploit_value = linear(hidden, 1, generator, gain=0.1)
+
+    def read(self, tokens: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What is remembered after each token, (B, t, A + 1) → (B, t, H), and after the last, (1, B, H)."""
+        return self.memory(self.embed(tokens), hidden)
 
 
 class Reader:
     """Reads the context as it grows, one episode at a time."""
 
-    def __init__(self, policies: Policies, task: Task, drawn: Drawn) -> None:
-        self.policies, self.task, self.drawn = policies, task, drawn
+    def __init__(self, policies: Policies, task: Task) -> None:
+        self.policies, self.actions = policies, len(task.actions)
         self.hidden: Tensor | None = None  # (B, H)
 
     def read(self, running: Running) -> Tensor:
-        """The hidden state once the last episode was read: (B, H)."""
-        task, memory = self.task, self.policies.memory
-        sensed = task.sensed(self.drawn, running.symbol, running.instruction)
-        twice = [torch.stack([x, x], dim=1) for x in (sensed, running.action, running.reward, running.done)]
-        pair = rl2_input(*twice, len(task.actions))  # (B, 2, inputs): of a first step, of a later one
-        if self.hidden is None:
-            start = torch.zeros(1, len(self.drawn.index), memory.hidden_size, device=pair.device)
-            self.hidden = memory(pair[:, :1], start)[1][0]
-        else:
-            self.hidden = memory(pair[:, 1:], self.hidden[None].contiguous())[1][0]
+        """What is remembered once the last episode was read: (B, H)."""
+        pair = tokens_of(running.action[:, None], running.reward[:, None], self.actions)  # a first token, an episode's
+        first = self.hidden is None
+        _, hidden = self.policies.read(pair[:, :1] if first else pair[:, 1:], None if first else self.hidden[None])
+        self.hidden = hidden[0]
         return self.hidden
 
 
 @torch.no_grad()
 def explore_and_exploit(
-    policies: Policies, task: Task, drawn: Drawn, generator: torch.Generator, *, greedy: bool
+    policies: Policies, task: Task, drawn: Drawn, generator: torch.Generator, *, greedy: bool, stray: float = 0.0
 ) -> tuple[Trials, Trials, Tensor]:
     """Let the explorer make a context of K episodes, and the exploiter exploit it once before each of them.
 
     Exploiting leaves no trace in the context. Episodes of a bandit know nothing of each other, so the K exploitations
     are played as a trial of their own in the same problem.
 
+    Args:
+        greedy: the explorer takes its most likely action instead of sampling.
+        stray: chance that an exploitation takes any action instead of the best one.
     Returns:
         Explorations, exploitations, and the hidden states (B, K, H) with which both were chosen.
     """
-    reader, states, exploitation = Reader(policies, task, drawn), [], []
+    reader, states, exploitation = Reader(policies, task), [], []
 
     def act(running: Running) -> Tensor:
         hidden = reader.read(running)
         states.append(hidden)
-        exploitation.append(choose(policies.exploit(hidden), generator, greedy))
-        return choose(policies.explore(hidden), generator, greedy)
+        predicted, logits = policies.exploit(hidden), policies.explore(hidden)  # (B, A) each
+        strays = torch.rand(len(hidden), generator=generator, device=hidden.device) < stray
+        anything = sample(torch.zeros_like(predicted), generator)
+        exploitation.append(torch.where(strays, anything, predicted.argmax(dim=-1)))
+        return logits.argmax(dim=-1) if greedy else sample(logits, generator)
 
     explored = play(task, drawn, generator, act)
     planned = iter(exploitation)
@@ -237,30 +254,37 @@ def explore_and_exploit(
 
 @torch.no_grad()
 def first_explore_then_exploit(
-    policies: Policies, task: Task, drawn: Drawn, generator: torch.Generator, episodes: int
+    policies: Policies, task: Task, drawn: Drawn, generator: torch.Generator, episodes: int, *, greedy: bool
 ) -> tuple[Trials, Tensor]:
-    """Play trials as after training: the first ``episodes`` explore, all others exploit what these found, greedily.
+    """Play trials as after training: the first ``episodes`` explore, all others exploit what these found.
 
     The context ends there, as the exploiter has only ever been given what the explorer saw.
 
     Returns:
-        The trials and the hidden states (B, K, H).
+        The trials and what was remembered (B, K, H).
     """
-    reader, states = Reader(policies, task, drawn), []
+    reader, states = Reader(policies, task), []
 
     def act(running: Running) -> Tensor:
         exploring = len(states) < episodes
         hidden = reader.read(running) if len(states) <= episodes else reader.hidden
         states.append(hidden)
-        return choose((policies.explore if exploring else policies.exploit)(hidden), generator, greedy=True)
+        if not exploring:
+            return policies.exploit(hidden).argmax(dim=-1)
+        logits = policies.explore(hidden)
+        return logits.argmax(dim=-1) if greedy else sample(logits, generator)
 
     trials = play(task, drawn, generator, act)
     return trials, torch.stack(states, dim=1)
 
 
-def choose(logits: Tensor, generator: torch.Generator, greedy: bool) -> Tensor:
-    """(B, A) → (B,) int64."""
-    return logits.argmax(dim=-1) if greedy else sample(logits, generator)
+def shortened(task: Task, episodes: int) -> Task:
+    """The same task with trials of ``episodes`` episodes, if it has more."""
+    short = copy.copy(task)
+    if episodes < task.trial.episodes:
+        trial = task.trial
+        short.trial = replace(trial, instructed=trial.instructed[:episodes], counted=trial.counted[:episodes])
+    return short
 
 
 # -- training ---------------------------------------------------------------------------------------------------
@@ -285,9 +309,8 @@ def train(
         CourseError: the task's episodes are longer than a step, or the loss is no longer a number.
     """
     check_bandit(task)
-    judge = Judge(task)
-    inputs = task.sensed_size + len(task.actions) + 2
-    policies = Policies(inputs, settings.hidden, len(task.actions), generator).to(generator.device)
+    judge, short = Judge(task, settings), shortened(task, settings.longest)
+    policies = Policies(len(task.actions), settings.hidden, generator).to(generator.device)
     optimizer = torch.optim.Adam(policies.parameters(), lr=settings.learning_rate, eps=1e-5)
     update, env_steps, seconds, metrics = 0, 0, 0.0, {}
     if resume is not None:
@@ -319,44 +342,46 @@ def train(
 
         # Explore, and exploit every context on the way, with the policies as they are.
         drawn = task.draw(settings.trials, generator, "train")
-        explored, exploited, hidden = explore_and_exploit(policies, task, drawn, generator, greedy=False)
+        stray = max(settings.stray, 1 - (1 - left) / settings.stray_until)
+        explored, exploited, hidden = explore_and_exploit(
+            policies, short, drawn, generator, greedy=False, stray=stray
+        )
         with torch.no_grad():
-            paid = pay_exploiter(explored.reward, exploited.reward)  # (B, K)
+            paid = pay_exploiter(explored.reward, exploited.reward)  # (B, L)
             paid = (paid - settings.reward_centre) * settings.reward_scale
-            gained = pay_explorer(explored.reward, exploited.reward) * settings.reward_scale  # (B, K − 1)
-            before = policies.explore_value(hidden[:, :-1])[..., 0]  # (B, K − 1)
+            predicted = policies.exploit(hidden)  # (B, L, A)
+            if settings.paid_by == "prediction":
+                gained = pay_explorer(explored.reward, predicted.amax(dim=-1))  # (B, L − 1)
+            else:
+                gained = pay_explorer(explored.reward, exploited.reward) * settings.reward_scale
+            before = policies.explore_value(hidden[:, :-1])[..., 0]  # (B, L − 1)
             last = torch.zeros_like(before, dtype=torch.bool)
             last[:, -1] = True
-            explore_advantage = trial_advantages(
-                gained, before, last, last, settings.discount, settings.trace
-            )  # fmt: skip
-            explore_target = explore_advantage + before
-            exploit_advantage = paid - policies.exploit_value(hidden)[..., 0]
-            old_explore = log_prob(policies.explore(hidden[:, :-1]), explored.action[:, :-1])
-            old_exploit = log_prob(policies.exploit(hidden), exploited.action)
-            sensed = task.sensed(drawn, explored.symbol, explored.instruction)
-            inputs_ = rl2_input(sensed, explored.action, explored.reward, explored.done, len(task.actions))
-            explore_advantage, exploit_advantage = standard(explore_advantage), standard(exploit_advantage)
+            advantage = trial_advantages(gained, before, last, last, settings.discount, settings.trace)
+            target = advantage + before
+            advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
+            old = log_prob(policies.explore(hidden[:, :-1]), explored.action[:, :-1])  # (B, L − 1)
+            tokens = tokens_of(explored.action, explored.reward, len(task.actions))[:, :-1]  # (B, L, A + 1)
 
-        # Improve both by PPO's clipped objective, whole contexts at a time.
+        # The explorer by PPO's clipped objective (Schulman et al. 2017, equation 7), the exploiter by predicting.
         for _ in range(settings.epochs):
             order = torch.randperm(settings.trials, generator=generator, device=generator.device)
             for part in order.chunk(settings.minibatches):
-                states = policies.memory(inputs_[part])[0]  # (b, K, H)
-                explore_loss, explore_entropy = clipped(
-                    policies.explore(states[:, :-1]), explored.action[part, :-1], old_explore[part],
-                    explore_advantage[part], settings.clip,
-                )  # fmt: skip
-                exploit_loss, exploit_entropy = clipped(
-                    policies.exploit(states), exploited.action[part], old_exploit[part],
-                    exploit_advantage[part], settings.clip,
-                )  # fmt: skip
-                explore_error = (policies.explore_value(states[:, :-1])[..., 0] - explore_target[part]).square().mean()
-                exploit_error = (policies.exploit_value(states)[..., 0] - paid[part]).square().mean()
-                loss = explore_loss + exploit_loss + settings.value_weight * (explore_error + exploit_error)
-                bonus = settings.explore_entropy * explore_entropy + settings.exploit_entropy * exploit_entropy
+                states, _ = policies.read(tokens[part])  # (b, L, H)
+                logits, worth = policies.explore(states[:, :-1]), policies.explore_value(states[:, :-1])[..., 0]
+                ratio = (log_prob(logits, explored.action[part, :-1]) - old[part]).exp()
+                gain = torch.min(
+                    ratio * advantage[part],
+                    ratio.clamp(1 - settings.clip, 1 + settings.clip) * advantage[part],
+                )
+                log_all = logits.log_softmax(dim=-1)
+                entropy = -(log_all.exp() * log_all).sum(dim=-1).mean()
+                explorer_loss = settings.value_weight * (worth - target[part]).square().mean() - gain.mean()
+                predicted = policies.exploit(states).gather(-1, exploited.action[part][..., None])[..., 0]  # (b, L)
+                exploiter_loss = (predicted - paid[part]).square().mean()
+                loss = explorer_loss + settings.predict_weight * exploiter_loss - settings.entropy * left * entropy
                 optimizer.zero_grad()
-                (loss - left * bonus).backward()
+                loss.backward()
                 nn.utils.clip_grad_norm_(policies.parameters(), settings.gradient_norm)
                 optimizer.step()
         if not torch.isfinite(loss):
@@ -370,31 +395,16 @@ def train(
         env_steps += int(explored.valid.sum() + exploited.valid.sum())
         seconds += time.perf_counter() - began
         metrics = dict(
-            train_return=float(worth_of_exploring(explored.reward, exploited.reward).max()),
-            explore_entropy=explore_entropy.item(), exploit_entropy=exploit_entropy.item(),
+            train_return=float(worth_of_exploring(explored.reward, exploited.reward, task.trial.episodes).max()),
+            explorer_loss=explorer_loss.item(), exploiter_loss=exploiter_loss.item(), entropy=entropy.item(),
         )  # fmt: skip
         if update % settings.evaluate_every == 0 or update == settings.updates:
             yield judge.snapshot(policies, update, env_steps, seconds, metrics, checkpoint)
 
 
-def clipped(
-    logits: Tensor, action: Tensor, old: Tensor, advantage: Tensor, clip: float
-) -> tuple[Tensor, Tensor]:
-    """PPO's clipped loss (Schulman et al. 2017, equation 7) and the policy's mean entropy."""
-    ratio = (log_prob(logits, action) - old).exp()
-    gain = torch.min(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
-    log_all = logits.log_softmax(dim=-1)
-    return -gain.mean(), -(log_all.exp() * log_all).sum(dim=-1).mean()
-
-
 def log_prob(logits: Tensor, action: Tensor) -> Tensor:
     """Of the actions taken: (…, A), (…) → (…)."""
     return logits.log_softmax(dim=-1).gather(-1, action[..., None])[..., 0]
-
-
-def standard(advantage: Tensor) -> Tensor:
-    """Of mean 0 and standard deviation 1."""
-    return (advantage - advantage.mean()) / (advantage.std() + 1e-6)
 
 
 def check_bandit(task: Task) -> None:
@@ -411,35 +421,43 @@ def check_bandit(task: Task) -> None:
 
 # -- judging ----------------------------------------------------------------------------------------------------
 
-TRAINING_PROBLEMS = 4000  # on which k is chosen
+TRAINING_PROBLEMS = 4000  # on which it is chosen how to explore
 
 
 class Judge:
-    """Chooses k on training problems, then plays the test problems. It never draws from the training's generator."""
+    """Chooses how to explore on training problems: for how many episodes, and whether each takes the likeliest action
+    or draws one. Then plays the test problems. It never draws from the training's generator."""
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
+    def __init__(self, task: Task, settings: Settings) -> None:
+        self.task, self.short = task, shortened(task, settings.longest)
         self.references = references_of(task) | (task.references() if isinstance(task, FixedArmBandit) else {})
         self.test, _ = evaluation_trials(task)
         self.training = task.draw(TRAINING_PROBLEMS, torch.Generator().manual_seed(2307), "train")
 
     @torch.no_grad()
     def snapshot(self, policies, update, env_steps, seconds, metrics, checkpoint) -> Snapshot:
-        task = self.task
-        explored, exploited, _ = explore_and_exploit(
-            policies, task, self.training, torch.Generator().manual_seed(6), greedy=True
-        )
-        episodes = int(worth_of_exploring(explored.reward, exploited.reward).argmax())
+        task, found = self.task, []
+        for greedy in (True, False):
+            explored, exploited, _ = explore_and_exploit(
+                policies, self.short, self.training, torch.Generator().manual_seed(6), greedy=greedy
+            )
+            worth = worth_of_exploring(explored.reward, exploited.reward, task.trial.episodes)  # (L,)
+            found.append((float(worth.max()), greedy, int(worth.argmax()), explored, exploited.reward))
+        _, greedy, episodes, contexts, exploited = max(found, key=lambda one: one[0])
         trials, hidden = first_explore_then_exploit(
-            policies, task, self.test, torch.Generator().manual_seed(7), episodes
+            policies, task, self.test, torch.Generator().manual_seed(7), episodes, greedy=greedy
         )
         metrics = metrics | dict(
             test_return=float(trials.returns(task.trial).mean()),
             explored_episodes=float(episodes),
-            exploited_first=float(exploited.reward[:, 0].mean()),  # what an episode returns if nothing is known
-            exploited_last=float(exploited.reward[:, -1].mean()),  # and after all the exploring there is
-            explored_return=float(explored.reward.mean()),  # what an exploration episode returns
+            explored_greedily=float(greedy),
+            exploited_first=float(exploited[:, 0].mean()),  # what an episode returns if nothing is known
+            exploited_last=float(exploited[:, -1].mean()),  # and after the longest exploring
+            explored_return=float(contexts.reward.mean()),  # what an exploration episode returns
         )
+        if isinstance(task, BernoulliBandit):  # what the explorer found is worth at most, to whoever reads it exactly
+            mean = greedy_scores(bandit_belief(contexts, task.arms)[:, -1])  # (B, k) of the posterior
+            metrics["exploitable_last"] = float(mean.amax(dim=-1).mean())
         return Snapshot(
             method="first-explore",
             task=task.name,
