@@ -1,27 +1,28 @@
 """Task inference: the belief about the problem is learned by naming the problem, which training knows.
 
-Paper: Humplik, Galashov, Hasenclever, Ortega, Teh, Heess (2019), "Meta reinforcement learning as task inference". As
-in VariBAD a recurrent network turns the history into a belief, and a policy acts on the belief and what is sensed. But
-the belief is learned with *privileged information*: at training time it is known which problem is being played, and the
-network learns to say which, after every step. At meta-test nobody tells, and nobody needs to. The policy's loss does
-not reach the belief.
+Paper: Humplik, Galashov, Hasenclever, Ortega, Teh, Heess (2019), "Meta reinforcement learning as task
+inference". As in VariBAD a recurrent network turns the history into a belief, and a policy acts on the
+belief and what is sensed. But the belief is learned with *privileged information*: at training time it is
+known which problem is being played, and the network learns to say which, after every step. At meta-test
+nobody tells, and nobody needs to. The policy's loss does not reach the belief.
 
-Where the problems can be counted, the belief is a softmax over all of them. Of a bandit the privileged information is
-the chance of each arm, and the belief is a Beta distribution for each. The loss is smallest when the belief is the
-exact posterior, so its distance from that is measured directly.
+Where the problems can be counted, the belief is a softmax over all of them. Of a bandit the privileged
+information is the chance of each arm, and the belief is a Beta distribution for each. The loss is smallest
+when the belief is the exact posterior, so its distance from that is measured directly.
 
-``informed=True`` is another use of the same information, IMPORT: Kamienny, Pirotta, Lazaric, Lavril, Usunier, Denoyer
-(2020), "Learning Adaptive Exploration Strategies in Dynamic Environments Through Informed Policy Regularization". There
-an *informed* policy reads an embedding of the problem, which the reward alone shapes, and the recurrent policy, which
-shares its weights, is to read the same embedding off the history. So it learns what the informed policy needs, and not
-which problem it is. In half of the trials the one acts, in half the other.
+``informed=True`` is another use of the same information, IMPORT: Kamienny, Pirotta, Lazaric, Lavril,
+Usunier, Denoyer (2020), "Learning Adaptive Exploration Strategies in Dynamic Environments Through Informed
+Policy Regularization". There an *informed* policy reads an embedding of the problem, which the reward alone
+shapes, and the recurrent policy, which shares its weights, is to read the same embedding off the history.
+So it learns what the informed policy needs, and not which problem it is. In half of the trials the one
+acts, in half the other.
 
-Departures: PPO, hundreds of trials at once, as in ``varibad``; the policy reads the belief itself instead of a layer of
-the network below it, which keeps the belief in sight; no information bottleneck on the belief; in IMPORT the problem
-is given by its number.
+Departures: PPO, hundreds of trials at once, as in ``varibad``; the policy reads the belief itself instead
+of a layer of the network below it, which keeps the belief in sight; no information bottleneck on the
+belief; in IMPORT the problem is given by its number.
 
-The functions that the lesson teaches, ``inference_loss`` and ``belief_input``, are arguments of ``train``: a learner's
-own can be trained with.
+The functions that the lesson teaches, ``inference_loss`` and ``belief_input``, are arguments of ``train``:
+a learner's own can be trained with.
 """
 
 from __future__ import annotations
@@ -242,9 +243,11 @@ def train(
         # Play with the belief as it is, and improve the policy by what that paid.
         drawn = task.draw(settings.trials, generator, "train")
         told = torch.arange(settings.trials, device=generator.device)[:, None] % 2 == 0  # (B, 1) of IMPORT
-        share = (lambda belief: torch.where(told, networks.embedding(drawn.index), belief)) if settings.informed else None
+        change = None
+        if settings.informed:
+            change = lambda belief: torch.where(told, networks.embedding(drawn.index), belief)  # noqa: E731
         trials, _, inputs, logits = play_trials(
-            networks.encoder, networks.policy, task, drawn, generator, read, greedy=False, change=share
+            networks.encoder, networks.policy, task, drawn, generator, read, greedy=False, change=change
         )
         history = trial_inputs(task, drawn, trials)  # (B, T, ·)
         if settings.informed:  # the gradient goes on into whichever embedding was read
