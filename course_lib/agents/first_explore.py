@@ -343,6 +343,7 @@ def train(
         # Explore, and exploit every context on the way, with the policies as they are.
         drawn = task.draw(settings.trials, generator, "train")
         stray = max(settings.stray, 1 - (1 - left) / settings.stray_until)
+        trust = 1 - stray  # the explorer heeds the exploiter little while that has hardly been taught
         explored, exploited, hidden = explore_and_exploit(
             policies, short, drawn, generator, greedy=False, stray=stray
         )
@@ -376,7 +377,7 @@ def train(
                 )
                 log_all = logits.log_softmax(dim=-1)
                 entropy = -(log_all.exp() * log_all).sum(dim=-1).mean()
-                explorer_loss = settings.value_weight * (worth - target[part]).square().mean() - gain.mean()
+                explorer_loss = settings.value_weight * (worth - target[part]).square().mean() - trust * gain.mean()
                 predicted = policies.exploit(states).gather(-1, exploited.action[part][..., None])[..., 0]  # (b, L)
                 exploiter_loss = (predicted - paid[part]).square().mean()
                 loss = explorer_loss + settings.predict_weight * exploiter_loss - settings.entropy * left * entropy
