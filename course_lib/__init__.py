@@ -19,7 +19,7 @@ ENVIRONMENTS = {
 }
 
 # What ``course train`` and ``course_lib.training.stream`` know, said here so that ``course --help`` needs no PyTorch.
-METHODS = ("rl2", "e-rl2", "rl2-replay", "dream", "varibad", "task-inference", "dpt")
+METHODS = ("rl2", "e-rl2", "rl2-replay", "dream", "varibad", "task-inference", "first-explore", "dpt")
 
 
 def register(task: str, spelling: str) -> None:
