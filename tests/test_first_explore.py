@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -13,9 +14,12 @@ from course_lib.bilingual import CourseError
 from course_lib.tasks import BernoulliBandit, make_task
 from course_lib.views import panels
 
-SMALL = dict(updates=6, trials=64, evaluate_every=3)
-FIXED = first_explore.FixedArmBandit(arms=6, pulls=40, fixed=2.0)
-FEW = replace(first_explore.SETTINGS["fixed-arm-bandit"], updates=40, trials=128, longest=10, evaluate_every=40)
+TINY = BernoulliBandit(arms=3, pulls=6)
+SMALL = dict(updates=4, trials=64, evaluate_every=2)
+FIXED = first_explore.FixedArmBandit(arms=6, pulls=40)  # never exploring pays 80
+FEW = replace(
+    first_explore.SETTINGS["fixed-arm-bandit"], updates=40, trials=128, longest=10, evaluate_every=40
+)
 
 
 def generator(seed=0):
@@ -23,8 +27,8 @@ def generator(seed=0):
 
 
 def snapshots(seed=3, count=99, resume=None, **settings):
-    running = training.stream("first-explore", "bandit", seed, resume=resume, **SMALL | settings)
-    return list(itertools.islice(running, count))
+    settings = first_explore.Settings(**SMALL | settings)
+    return list(itertools.islice(first_explore.train(TINY, settings, generator(seed), resume), count))
 
 
 def same(one, other):
@@ -36,7 +40,7 @@ def same(one, other):
     )
 
 
-# ---- the functions of the lesson -----------------------------------------------------------------------------
+# ---- the functions of the lesson ---------------------------------------------------------------------------
 
 
 def test_the_explorer_is_paid_what_it_did_for_exploitation_and_never_its_own_reward():
@@ -44,7 +48,8 @@ def test_the_explorer_is_paid_what_it_did_for_exploitation_and_never_its_own_rew
     paid = first_explore.explore_reward(explored, exploited)
     for b in range(5):
         for t in range(6):
-            assert float(paid[b, t]) == pytest.approx(float(exploited[b, t + 1]) - float(exploited[b, t]), abs=1e-6)
+            better = float(exploited[b, t + 1]) - float(exploited[b, t])
+            assert float(paid[b, t]) == pytest.approx(better, abs=1e-6)
     torch.testing.assert_close(paid.sum(dim=1), exploited[:, -1] - exploited[:, 0])
     assert torch.equal(paid, first_explore.explore_reward(explored + 100, exploited))
     assert torch.equal(first_explore.exploit_reward(explored, exploited), exploited)
@@ -71,7 +76,7 @@ def test_the_worth_of_exploring_against_a_loop():
         assert float(worth[k]) == pytest.approx(sum(returns) / 9, abs=1e-5)
 
 
-# ---- playing -------------------------------------------------------------------------------------------------
+# ---- playing -----------------------------------------------------------------------------------------------
 
 
 def policies_of(task, seed=0):
@@ -84,13 +89,14 @@ def policies_of(task, seed=0):
 def test_exploiting_leaves_no_trace_and_what_was_remembered_comes_back_in_training():
     task = make_task("bandit")
     policies, drawn = policies_of(task), task.draw(30, generator())
-    explored, exploited, hidden = first_explore.explore_and_exploit(policies, task, drawn, generator(), greedy=True)
+    both = partial(first_explore.explore_and_exploit, policies, task, drawn)
+    explored, exploited, hidden = both(generator(), greedy=True)
     tokens = first_explore.tokens_of(explored.action, explored.reward, 5)[:, :-1]
     torch.testing.assert_close(policies.read(tokens)[0], hidden, atol=1e-5, rtol=1e-5)
     assert torch.equal(exploited.action, policies.exploit(hidden).argmax(dim=-1))
     assert torch.equal(explored.action, policies.explore(hidden).argmax(dim=-1))
     assert torch.equal(explored.problem, exploited.problem)
-    _, strayed, again = first_explore.explore_and_exploit(policies, task, drawn, generator(), greedy=True, stray=1.0)
+    _, strayed, again = both(generator(), greedy=True, stray=1.0)
     assert not torch.equal(strayed.action, exploited.action) and len(strayed.action.unique()) == 5
     assert torch.equal(again[:, 0], hidden[:, 0])
 
@@ -103,7 +109,8 @@ def test_after_training_it_first_explores_then_exploits(episodes):
         policies, task, drawn, generator(), episodes, greedy=True
     )
     assert torch.equal(trials.action[:, :episodes], policies.explore(hidden[:, :episodes]).argmax(dim=-1))
-    assert (trials.action[:, episodes:] == policies.exploit(hidden[:, episodes]).argmax(dim=-1)[:, None]).all()
+    expected = policies.exploit(hidden[:, episodes]).argmax(dim=-1)
+    assert (trials.action[:, episodes:] == expected[:, None]).all()
     assert (hidden[:, episodes:] == hidden[:, episodes : episodes + 1]).all()  # the context ends there
 
 
@@ -115,7 +122,7 @@ def test_a_shortened_task_is_the_same_bandit():
     assert isinstance(short, BernoulliBandit)
 
 
-# ---- the bandit with one fixed arm ---------------------------------------------------------------------------
+# ---- the bandit with one fixed arm -------------------------------------------------------------------------
 
 
 def test_the_fixed_arm_bandit_and_what_is_known_of_it():
@@ -133,7 +140,7 @@ def test_the_fixed_arm_bandit_and_what_is_known_of_it():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_where_exploring_costs_it_explores_nevertheless(seed):
-    """Never exploring pays 80. RL², which is paid for the whole trial, ends there with as many steps (below)."""
+    """Never exploring pays 80. RL², which is paid for the whole trial, ends there (below)."""
     *_, last = first_explore.train(FIXED, FEW, generator(seed))
     assert last.metrics["test_return"] > 82
     assert last.metrics["explored_episodes"] >= 1
@@ -142,24 +149,24 @@ def test_where_exploring_costs_it_explores_nevertheless(seed):
 
 def test_rl2_learns_there_not_to_explore():
     settings = replace(
-        rl2.SETTINGS["bandit"], updates=30, trials=128, reward_centre=1.0, reward_scale=0.1, evaluate_every=30
+        rl2.SETTINGS["bandit"], updates=24, trials=96, reward_centre=1.0, reward_scale=0.1, evaluate_every=24
     )
     *_, last = rl2.train(FIXED, settings, generator())
-    assert last.env_steps >= 40 * 2 * 128 * 10
+    assert last.env_steps == 24 * 96 * 40
     assert last.metrics["test_return"] == pytest.approx(80, abs=1.5)
 
 
-# ---- training ------------------------------------------------------------------------------------------------
+# ---- training ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_learns_the_bandit(seed):
-    """Pulling at random gives 5, half a minute's training 6.4."""
-    *_, last = snapshots(seed, updates=25, trials=256, evaluate_every=25)
-    assert last.metrics["test_return"] > 5.7
+    """Pulling at random gives 3."""
+    *_, last = snapshots(seed, updates=25, trials=128, evaluate_every=25)
+    assert last.metrics["test_return"] > 3.3
     assert last.metrics["exploited_last"] > 0.6
-    assert last.metrics["exploited_last"] < last.metrics["exploitable_last"] + 0.03  # nobody can do better, but by luck
-    assert last.references["no_exploration_return"] == 5.0
+    assert last.metrics["exploited_last"] < last.metrics["exploitable_last"] + 0.03  # at most, but for luck
+    assert last.references["no_exploration_return"] == 3.0
 
 
 def test_same_seed_same_numbers_and_another_seed_others():
@@ -179,8 +186,9 @@ def test_a_checkpoint_resumes_to_the_same_numbers(tmp_path):
     next(running)
     training.save_whole(next(running).checkpoint(), tmp_path / "half.pt")
     whole = list(running)
-    resumed = snapshots(resume=training.load_whole(tmp_path / "half.pt"))
-    assert [s.update for s in resumed] == [s.update for s in whole] == [6]
+    half = training.load_whole(tmp_path / "half.pt")
+    resumed = list(training.stream("first-explore", "bandit", 0, resume=half, **SMALL))
+    assert [s.update for s in resumed] == [s.update for s in whole] == [4]
     assert same(whole[-1], resumed[-1])
 
 
@@ -193,12 +201,12 @@ def test_how_long_to_explore_is_chosen_on_other_problems_than_the_test(monkeypat
         return draw(self, count, generator, split)
 
     monkeypatch.setattr(BernoulliBandit, "draw", watched)
-    judge = first_explore.Judge(make_task("bandit"), first_explore.Settings())
+    judge = first_explore.Judge(TINY, first_explore.Settings())
     assert sorted(asked) == ["test", "train"]
     test, others = (set(map(tuple, d.tables.reward[:, 0, 0].tolist())) for d in (judge.test, judge.training))
     assert len(test) == 2000 and len(others) == 4000 and not test & others
     watched_split = asked.copy()
-    list(first_explore.train(make_task("bandit"), first_explore.Settings(**SMALL), generator()))
+    list(first_explore.train(TINY, first_explore.Settings(**SMALL), generator()))
     assert asked.count("test") == 2 and len(asked) > len(watched_split)
 
 
@@ -211,15 +219,15 @@ def test_the_explorer_can_be_paid_by_either(paid_by):
         return first_explore.explore_reward(explored, exploited)
 
     settings = first_explore.Settings(**SMALL, paid_by=paid_by)
-    list(first_explore.train(make_task("bandit"), settings, generator(), pay_explorer=watched))
+    list(first_explore.train(TINY, settings, generator(), pay_explorer=watched))
     whole = torch.stack(met)
-    assert whole.shape == (6, 64, 10)
+    assert whole.shape == (4, 64, 6)
     assert bool(((whole == 0) | (whole == 1)).all()) == (paid_by == "return")
 
 
 def test_the_papers_signals_can_be_trained_with():
     *_, last = first_explore.train(
-        make_task("bandit"), first_explore.Settings(**SMALL, paid_by="return"), generator(),
+        TINY, first_explore.Settings(**SMALL, paid_by="return"), generator(),
         pay_explorer=first_explore.surpasses_so_far, pay_exploiter=first_explore.highest_so_far,
     )  # fmt: skip
     assert math.isfinite(last.metrics["test_return"])
@@ -229,7 +237,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence():
     with pytest.raises(CourseError, match="learning_rate"):
         list(
             first_explore.train(
-                make_task("bandit"), first_explore.Settings(**SMALL), generator(),
+                TINY, first_explore.Settings(**SMALL), generator(),
                 pay_exploiter=lambda explored, exploited: exploited * float("nan"),
             )
         )  # fmt: skip
@@ -238,9 +246,11 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence():
 def test_what_is_no_bandit_is_refused():
     with pytest.raises(CourseError, match="map"):
         next(first_explore.train(make_task("map"), first_explore.Settings(), generator()))
+    with pytest.raises(CourseError, match="prediction, return"):
+        snapshots(paid_by="luck")
 
 
 def test_a_snapshot_becomes_panels():
     last = snapshots(updates=1, evaluate_every=1)[-1]
-    frame = panels.frame(last, [{"env_steps": last.env_steps, **last.metrics}], make_task("bandit"))
-    assert frame["hidden"].size and frame["action_share"].shape == (10, 5)
+    frame = panels.frame(last, [{"env_steps": last.env_steps, **last.metrics}], TINY)
+    assert frame["hidden"].size and frame["action_share"].shape == (6, 3)

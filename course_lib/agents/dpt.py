@@ -1,27 +1,28 @@
 """DPT: a transformer that is taught which arm is best, and thereby becomes a Thompson sampler.
 
-Paper: Lee, Xie, Pacchiano, Chandak, Finn, Nachum, Brunskill (2023), "Supervised Pretraining Can Learn In-Context
-Reinforcement Learning". Nothing here is reinforced. In pretraining a problem is drawn, somebody who knows nothing
-acts in it at random, and the decision-pretrained transformer is taught to tell from any beginning of that context
-what the best action would have been (algorithm 1, equation 2). Whoever predicts that as well as it can be predicted
-gives the posterior probability that each action is best. So sampling an action from the prediction is posterior
-(Thompson) sampling (theorem 1): exploring comes from not knowing. Taking the likeliest action is for acting on
-data that others collected ("offline" in the paper).
+Paper: Lee, Xie, Pacchiano, Chandak, Finn, Nachum, Brunskill (2023), "Supervised Pretraining Can Learn
+In-Context Reinforcement Learning". Nothing here is reinforced. In pretraining a problem is drawn, somebody
+who knows nothing acts in it at random, and the decision-pretrained transformer is taught to tell from any
+beginning of that context what the best action would have been. Whoever predicts that as well as it can be
+predicted gives the posterior probability that each action is best. So sampling an action from the prediction
+is posterior (Thompson) sampling: exploring comes from not knowing. Taking the likeliest action is for acting
+on data that others collected ("offline" in the paper).
 
-In a Bernoulli bandit that probability is known exactly (``exact.bandits.probability_best``), so each snapshot says how
-far the prediction is from it.
+In a Bernoulli bandit that probability is known exactly (``exact.bandits.probability_best``), so each snapshot
+says how far the prediction is from it.
 
-What a transformer adds here: nothing but generality. What a context tells of a Bernoulli bandit is its wins and
-losses, and ``network="counts"`` gives those to two small layers instead, which come closer in less time. The
-transformer has to find out that counting is all there is to it; where it isn't, there is nothing to put in its place.
+What a transformer adds here: nothing but generality. What a context tells of a Bernoulli bandit is its wins
+and losses, and ``network="counts"`` gives those to two small layers instead, which come closer in less time.
+The transformer has to find out that counting is all there is to it; where it isn't, there is nothing to put
+in its place.
 
-Departures: no embeddings of positions, as the order of a bandit's context tells nothing (``positions`` puts them
-back); every batch has problems of its own, in place of a data set of 100,000 read again and again; the learning rate
-falls, and there is no dropout; the empty context is learned from as well. The arms pay 0 or 1 and the contexts are
-as long as the course's bandit (the paper's main bandits are Gaussian, 500 pulls).
+Departures: no embeddings of positions, as the order of a bandit's context tells nothing (``positions`` puts
+them back); every batch has problems of its own, in place of a data set of 100,000 read again and again; the
+learning rate falls, and there is no dropout; the empty context is learned from as well. The arms pay 0 or 1
+and the contexts are as long as the course's bandit (the paper's main bandits are Gaussian, 500 pulls).
 
-The functions that a lesson teaches, ``pretraining_batch``, ``prediction_loss`` and ``thompson_by_prediction``, are
-arguments of ``train``: a learner's own can be trained with.
+The functions that a lesson teaches, ``pretraining_batch``, ``prediction_loss`` and
+``thompson_by_prediction``, are arguments of ``train``: a learner's own can be trained with.
 """
 
 from __future__ import annotations
@@ -66,15 +67,17 @@ class Settings:
 SETTINGS = {"bandit": Settings()}
 
 
-# -- the three functions that the lesson teaches ----------------------------------------------------------------
+# -- the three functions that the lesson teaches -------------------------------------------------------------
 
 
-def pretraining_batch(chances: Tensor, pulls: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Contexts of somebody who knows nothing, and the arm that would have been best (algorithm 1, lines 3–5).
+def pretraining_batch(
+    chances: Tensor, pulls: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Contexts of somebody who knows nothing, and the arm that would have been best.
 
-    Each context has random habits: how often it pulls which arm is a Dirichlet draw, mixed with a single arm by a
-    weight from 0, 0.1, …, 1, as in the paper. Habits know nothing of the bandit: or else the choice of an arm would
-    tell how good it is.
+    Each context has random habits: how often it pulls which arm is a Dirichlet draw, mixed with a single arm
+    by a weight from 0, 0.1, …, 1, as in the paper. Habits know nothing of the bandit: or else the choice of
+    an arm would tell how good it is.
 
     Args:
         chances: (B, k) of the bandits drawn.
@@ -95,7 +98,7 @@ def pretraining_batch(chances: Tensor, pulls: int, generator: torch.Generator) -
 
 
 def prediction_loss(logits: Tensor, best: Tensor) -> Tensor:
-    """How badly the best arm was foretold, in nats, averaged over all beginnings of the contexts (equation 2).
+    """How badly the best arm was foretold, in nats, averaged over all beginnings of the contexts.
 
     Args:
         logits: (B, n + 1, k) after 0 … n pulls.
@@ -106,29 +109,29 @@ def prediction_loss(logits: Tensor, best: Tensor) -> Tensor:
 
 
 def thompson_by_prediction(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """Pull each arm as often as it is predicted to be the best (algorithm 1, line 13): (B, k) → (B,) int64."""
+    """Pull each arm as often as it is predicted to be the best: (B, k) → (B,) int64."""
     return torch.multinomial(logits.softmax(dim=-1), 1, generator=generator)[:, 0]
 
 
 def likeliest(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """Pull the arm that is predicted to be the best (algorithm 1, line 8): (B, k) → (B,) int64."""
+    """Pull the arm that is predicted to be the best: (B, k) → (B,) int64."""
     return logits.argmax(dim=-1)
 
 
-# -- the networks -----------------------------------------------------------------------------------------------
+# -- the networks --------------------------------------------------------------------------------------------
 
 
 def tokens_of(action: Tensor, reward: Tensor, arms: int) -> Tensor:
-    """What is read: a token that asks (zeros, as a bandit has no state to ask about), then each pull's arm and reward.
+    """What is read: a token that asks, then each pull's arm and reward. (B, n) each → (B, n + 1, k + 1).
 
-    (B, n) each → (B, n + 1, k + 1).
+    The first token is zeros: a bandit has no state to ask about.
     """
     pulled = torch.cat([F.one_hot(action, arms).float(), reward[..., None]], dim=-1)  # (B, n, k + 1)
     return torch.cat([torch.zeros_like(pulled[:, :1]), pulled], dim=1)
 
 
 class Block(nn.Module):
-    """Attention to all tokens so far, then two layers for each token; both added to what comes in (GPT-2's block)."""
+    """GPT-2's block: attention to all tokens so far, then two layers for each; both are added on."""
 
     def __init__(self, width: int, heads: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -141,7 +144,7 @@ class Block(nn.Module):
         self.narrow = linear(4 * width, width, generator, gain=0.5)
 
     def forward(self, x: Tensor, past: list[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
-        """(B, t, H) → (B, t, H), and the keys and values of all tokens so far. With ``past``, x is one new token."""
+        """(B, t, H) → (B, t, H), and the keys and values so far. With ``past``, x is one new token."""
         b, t, width = x.shape
         split = self.ask(self.before_attention(x)).view(b, t, 3, self.heads, width // self.heads)
         query, key, value = split.transpose(1, 3).unbind(dim=2)  # (B, heads, t, H / heads) each
@@ -160,16 +163,15 @@ class Transformer(nn.Module):
         self.embed = linear(arms + 1, settings.width, generator)
         self.place = None
         if settings.positions:
-            start = 0.02 * torch.randn(pulls + 1, settings.width, generator=generator, device=generator.device)
-            self.place = nn.Parameter(start)  # (n + 1, H)
+            start = torch.randn(pulls + 1, settings.width, generator=generator, device=generator.device)
+            self.place = nn.Parameter(0.02 * start)  # (n + 1, H)
         blocks = [Block(settings.width, settings.heads, generator) for _ in range(settings.layers)]
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(settings.width, device=generator.device)
         self.predict = linear(settings.width, arms, generator, gain=0.01)
 
     def forward(self, tokens: Tensor, past: list | None = None) -> tuple[Tensor, Tensor, list]:
-        """(B, t, k + 1) → logits (B, t, k), what lies behind them (B, t, H), and what is to be handed back as ``past``
-        with the next token."""
+        """(B, t, k + 1) → logits (B, t, k), what lies behind them (B, t, H), and the next token's ``past``."""
         x = self.embed(tokens)
         if self.place is not None:
             first = 0 if past is None else past[0][0].shape[2]
@@ -197,7 +199,7 @@ class Counts(nn.Module):
         counts = torch.cat([pulled * reward, pulled * (1 - reward)], dim=-1).cumsum(dim=1)  # (B, t, 2k)
         if past is not None:
             counts = counts + past
-        x = torch.cat([counts.log1p(), (1 / (1 + counts))], dim=-1)  # both scales on which more counts matter
+        x = torch.cat([counts.log1p(), 1 / (1 + counts)], dim=-1)  # a tenth pull matters less than the first
         x = F.gelu(self.second(F.gelu(self.first(x))))
         return self.predict(x), x, counts[:, -1:]
 
@@ -220,7 +222,8 @@ def play_trials(
 
     def act(running: Running) -> Tensor:
         nonlocal past
-        pair = tokens_of(running.action[:, None], running.reward[:, None], task.arms)  # the token that asks, a pull
+        # The token that asks, and the last pull: of the first the only one, later the new one.
+        pair = tokens_of(running.action[:, None], running.reward[:, None], task.arms)
         logits, behind, past = network(pair[:, :1] if past is None else pair[:, 1:], past)
         hidden.append(behind[:, 0])
         all_logits.append(logits[:, 0])
@@ -230,7 +233,7 @@ def play_trials(
     return trials, torch.stack(hidden, dim=1), torch.stack(all_logits, dim=1)
 
 
-# -- training ---------------------------------------------------------------------------------------------------
+# -- training ------------------------------------------------------------------------------------------------
 
 
 def train(
@@ -264,7 +267,8 @@ def train(
         network.load_state_dict(resume["network"])
         optimizer.load_state_dict(resume["optimizer"])
         generator.set_state(resume["generator"])
-        update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
+        kept = ("update", "env_steps", "seconds", "metrics")
+        update, env_steps, seconds, metrics = (resume[name] for name in kept)
 
     def checkpoint() -> dict:
         return dict(
@@ -285,7 +289,8 @@ def train(
     while update < settings.updates:
         began = time.perf_counter()
         done = update / settings.updates
-        optimizer.param_groups[0]["lr"] = settings.learning_rate * min((update + 1) / (0.05 * settings.updates), 1 - done)
+        share = min((update + 1) / (0.05 * settings.updates), 1 - done)
+        optimizer.param_groups[0]["lr"] = settings.learning_rate * share
 
         drawn = task.draw(settings.contexts, generator, "train")
         action, reward, best = batch(chances_of(drawn), task.pulls, generator)  # (B, n), (B, n), (B,)
@@ -299,7 +304,8 @@ def train(
             raise CourseError(
                 Bilingual(
                     f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). learning_rate를 절반으로 줄여 다시 해 보십시오.",
-                    f"The loss is no longer a number (update {update}). Try again with half the learning_rate.",
+                    f"The loss is no longer a number (update {update}). "
+                    "Try again with half the learning_rate.",
                 )
             )
         update += 1
@@ -326,7 +332,7 @@ def chances_of(drawn: Drawn) -> Tensor:
     return drawn.tables.reward[drawn.index, 0, 0]
 
 
-# -- judging ----------------------------------------------------------------------------------------------------
+# -- judging -------------------------------------------------------------------------------------------------
 
 
 def regret_by_pull(trials: Trials, chances: Tensor) -> Tensor:
@@ -336,18 +342,18 @@ def regret_by_pull(trials: Trials, chances: Tensor) -> Tensor:
 
 
 def divergence(exact: Tensor, logits: Tensor) -> Tensor:
-    """KL(exact ‖ predicted), in nats: (…, k) each → (…). Its mean is what the loss exceeds the least possible by."""
+    """KL(exact ‖ predicted), in nats: (…, k) each → (…). Its mean is how far the loss is above the least."""
     return (torch.xlogy(exact, exact) - exact * logits.double().log_softmax(dim=-1)).sum(dim=-1)
 
 
 def variation(exact: Tensor, logits: Tensor) -> Tensor:
-    """Total variation: on how much of the probability exact and predicted disagree, 0 to 1; (…, k) each → (…)."""
+    """Total variation: how much of the probability lies elsewhere, 0 to 1: (…, k) each → (…)."""
     return (exact - logits.double().softmax(dim=-1)).abs().sum(dim=-1) / 2
 
 
 class Judge:
-    """How well the best arm is foretold, beside the exact posterior, and how a bandit is played with that, beside exact
-    Thompson sampling on the same bandits. It never draws from the training's generator."""
+    """How well the best arm is foretold, beside the exact posterior, and how a bandit is played with that,
+    beside exact Thompson sampling on the same bandits. It never draws from the training's generator."""
 
     def __init__(self, task: BernoulliBandit, choose: Callable) -> None:
         self.task, self.choose = task, choose
@@ -362,7 +368,8 @@ class Judge:
         self.exact = probability_best(belief)  # (B, n + 1, k)
         # Thompson sampling itself, several times, as its returns are what noise there is.
         again = Drawn(self.test.tables, self.test.index.repeat(5))
-        trials = play(task, again, torch.Generator().manual_seed(8), BanditPlayer(thompson, torch.Generator().manual_seed(9)))
+        player = BanditPlayer(thompson, torch.Generator().manual_seed(9))
+        trials = play(task, again, torch.Generator().manual_seed(8), player)
         self.thompson_regret = regret_by_pull(trials, self.chances.repeat(5, 1))  # (n,)
         self.known = dict(
             exact_thompson_return=float(trials.returns(task.trial).mean()),
@@ -373,15 +380,17 @@ class Judge:
     def snapshot(self, network, update, env_steps, seconds, metrics, checkpoint) -> Snapshot:
         task = self.task
         logits, _, _ = network(self.tokens)
-        kl, apart = divergence(self.exact, logits).mean(dim=0), variation(self.exact, logits).mean(dim=0)  # (n + 1,)
+        kl = divergence(self.exact, logits).mean(dim=0)  # (n + 1,)
+        apart = variation(self.exact, logits).mean(dim=0)  # (n + 1,)
         metrics = metrics | self.known | dict(kl=float(kl.mean()), total_variation=float(apart.mean()))
         for length in sorted({0, task.pulls // 10, task.pulls // 2, task.pulls}):
-            metrics |= {f"kl_after_{length}": float(kl[length]), f"variation_after_{length}": float(apart[length])}
+            metrics[f"kl_after_{length}"] = float(kl[length])
+            metrics[f"variation_after_{length}"] = float(apart[length])
 
         # Online, as in the paper: each pull is drawn from the prediction.
         sampled, _, logits = play_trials(
             network, task, self.test, torch.Generator().manual_seed(7), self.choose
-        )  # fmt: skip
+        )
         exact = probability_best(bandit_belief(sampled, task.arms))
         metrics |= dict(
             thompson_return=float(sampled.returns(task.trial).mean()),

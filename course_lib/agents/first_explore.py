@@ -1,29 +1,37 @@
 """First-Explore: one policy that only explores, one that only exploits, put together after training.
 
 Paper: Norman and Clune (2024; preprint 2023), "First-Explore, then Exploit: Meta-Learning to Solve Hard
-Exploration-Exploitation Trade-Offs". A policy that is paid for a whole trial, as RL²'s is, must give up reward now
-for reward later before it has learned what to do with what it found out. Where exploring costs more than that, it
-learns not to explore, and never gets to know what it missed. So here two policies are trained, neither on the
-trial's return:
+Exploration-Exploitation Trade-Offs". A policy that is paid for a whole trial, as RL²'s is, must give up
+reward now for reward later before it has learned what to do with what it found out. Where exploring costs
+more than that, it learns not to explore, and never gets to know what it missed. So here two policies are
+trained, neither on the trial's return:
 
-- the explorer makes the whole context, and is paid for how well the exploiter then does, never for its own reward;
-- the exploiter is given such a context, of any length, and is paid the return of one episode. This episode doesn't
-  enter the context.
+- the explorer makes the whole context, and is paid for how well the exploiter then does, never for its own
+  reward;
+- the exploiter is given such a context, of any length, and is paid the return of one episode. This episode
+  doesn't enter the context.
 
-After training, explore for k episodes, then exploit: which k pays best in a trial is measured on training problems.
+After training, explore for k episodes, then exploit: which k pays best in a trial is measured on training
+problems.
 
 Departures:
 
-- both policies are trained by PPO (Schulman et al. 2017). The paper predicts which actions are followed by a return
-  that is at least the highest so far (exploiter) or higher than it (explorer), and acts by that prediction. An arm
-  that pays 0 or 1 can't be surpassed after its first win, and of noisy arms the highest so far is mostly luck. Their
-  signals are here too, ``highest_so_far`` and ``surpasses_so_far``, and can be trained with;
-- the explorer is paid how much better the exploiter did after each of its episodes than before it, and looks ahead
-  with a discount; in the paper each episode is judged by the exploitation that follows at once;
-- a GRU, as RL²'s here, instead of a transformer; tasks whose episodes are one step: bandits.
+- the exploiter predicts its pay for each action, and takes the action of which it expects most; while it
+  learns it strays from that. The paper predicts whether a return is at least the highest in its context,
+  which of noisy arms is mostly luck, and says nothing once an arm that pays 0 or 1 has paid. Trained by PPO
+  instead, the exploiter settles on the best arm that needs no context before it has learned to use one;
+- the explorer is trained by PPO (Schulman et al. 2017), looks ahead with a discount, and is paid how much
+  more the exploiter expects after an episode than before it. In the paper each episode is judged alone, by
+  whether the return that follows surpasses all before. Paid by returns (``paid_by="return"``) it learns the
+  same, more slowly: of one pull they are mostly noise. At first the exploiter's expectations are not worth
+  much, so the explorer heeds them as the exploiter strays less;
+- a GRU instead of a transformer; tasks whose episodes are one step: bandits.
 
-The functions that a lesson teaches, ``explore_reward`` and ``exploit_reward``, are arguments of ``train``: a learner's
-own can be trained with.
+The paper's own signals, ``highest_so_far`` and ``surpasses_so_far``, are here as well, and can be trained
+with.
+
+The functions that a lesson teaches, ``explore_reward`` and ``exploit_reward``, are arguments of ``train``: a
+learner's own can be trained with.
 """
 
 from __future__ import annotations
@@ -42,11 +50,13 @@ from course_lib.agents.evaluation import evaluation_trials
 from course_lib.agents.networks import gru, linear
 from course_lib.agents.rl2 import sample, trial_advantages
 from course_lib.agents.snapshot import Snapshot
-from course_lib.bilingual import Bilingual, CourseError
+from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.exact.bandit_algorithms import greedy as greedy_scores
 from course_lib.exact.bandits import bandit_belief
 from course_lib.exact.references import references_of
-from course_lib.tasks import BernoulliBandit, Drawn, Running, TableFamily, Tables, Task, Trials, TrialShape, play
+from course_lib.tasks import (
+    BernoulliBandit, Drawn, Running, TableFamily, Tables, Task, Trials, TrialShape, play,
+)  # fmt: skip
 from course_lib.tasks.task import check_split
 
 
@@ -56,8 +66,8 @@ class Settings:
 
     updates: int = 120  # the training ends after so many
     trials: int = 512  # B, contexts explored for one update; each is exploited at every length
-    longest: int = 10  # L, exploitations of a context, before each of so many explorations at most
-    paid_by: str = "prediction"  # of the exploiter, or the "return" that it gets: what the explorer is paid by
+    longest: int = 10  # L, episodes that explore; before each of them the context is exploited once
+    paid_by: str = "prediction"  # of the exploiter, or the "return" that it got: what the explorer is paid by
     hidden: int = 64  # H, size of the GRU
     epochs: int = 4  # passes over these trials
     minibatches: int = 4  # gradient steps a pass
@@ -76,6 +86,8 @@ class Settings:
     evaluate_every: int = 5  # updates between two snapshots
 
 
+PAID_BY = dict.fromkeys(("prediction", "return"))
+
 # What differs from task to task. Chosen on training problems, over seeds other than those reported.
 SETTINGS = {
     "bandit": Settings(),
@@ -83,41 +95,41 @@ SETTINGS = {
 }
 
 
-# -- the functions that the lesson teaches ----------------------------------------------------------------------
+# -- the functions that the lesson teaches -------------------------------------------------------------------
 
 
 def explore_reward(explored: Tensor, exploited: Tensor) -> Tensor:
     """What the explorer is paid: how much better exploitation became by each of its episodes.
 
-    Of a context they sum to the last exploitation's return minus the first's, as the information gains of DREAM sum
-    to what was found out. The explorer's own returns have no part in it.
+    Of a context they sum to what the last exploitation is worth minus what the first is, as the information
+    gains of DREAM sum to what was found out. The explorer's own returns have no part in it.
 
     Args:
-        explored: (B, K) the return of each exploration episode.
-        exploited: (B, K) the return of exploiting with the context before each of them.
+        explored: (B, L) the return of each exploration episode.
+        exploited: (B, L) the return of exploiting the context before each of them, as expected or as it came.
     Returns:
-        (B, K − 1): the last exploration episode is followed by no exploitation.
+        (B, L − 1): the last exploration episode is followed by no exploitation.
     """
     return exploited[:, 1:] - exploited[:, :-1]
 
 
 def exploit_reward(explored: Tensor, exploited: Tensor) -> Tensor:
-    """What the exploiter is paid: the return of its own single episode, (B, K) each → (B, K)."""
+    """What the exploiter is paid: the return of its own single episode, (B, L) each → (B, L)."""
     return exploited
 
 
 def surpasses_so_far(explored: Tensor, exploited: Tensor) -> Tensor:
-    """The paper's explorer: 1 if what follows an episode is higher than all explored before it, (B, K − 1)."""
+    """The paper's explorer: 1 if what follows an episode surpasses all explored before it, (B, L − 1)."""
     return (exploited[:, 1:] > highest_before(explored)[:, :-1]).float()
 
 
 def highest_so_far(explored: Tensor, exploited: Tensor) -> Tensor:
-    """The paper's exploiter: 1 if its return is at least the highest in its context, (B, K)."""
+    """The paper's exploiter: 1 if its return is at least the highest in its context, (B, L)."""
     return (exploited >= highest_before(explored)).float()
 
 
 def highest_before(explored: Tensor) -> Tensor:
-    """The highest return before each episode, −∞ before the first: (B, K) → (B, K)."""
+    """The highest return before each episode, −∞ before the first: (B, L) → (B, L)."""
     least = torch.full_like(explored[:, :1], -math.inf)
     return torch.cat([least, explored.cummax(dim=1).values[:, :-1]], dim=1)
 
@@ -125,8 +137,8 @@ def highest_before(explored: Tensor) -> Tensor:
 def worth_of_exploring(explored: Tensor, exploited: Tensor, episodes: int) -> Tensor:
     """What a trial returns if its first k episodes explore and all others exploit, for k = 0 … L − 1: (L,).
 
-    The mean over the problems: what k episodes of exploration return, and as often as episodes are left, what exploiting
-    their context does.
+    The mean over the problems: what k episodes of exploration return, and as often as episodes are left, what
+    exploiting their context does.
 
     Args:
         explored, exploited: (B, L).
@@ -137,14 +149,16 @@ def worth_of_exploring(explored: Tensor, exploited: Tensor, episodes: int) -> Te
     return (given + left * exploited).mean(dim=0)
 
 
-# -- where it wins: the paper's bandit with one fixed arm -------------------------------------------------------
+# -- where it wins: the paper's bandit with one fixed arm ----------------------------------------------------
 
 
 class FixedArmBandit(TableFamily):
     """Arm 0 always pays the same on average; the others' means are drawn anew, and are mostly lower.
 
-    Source: First-Explore, "bandits with one fixed arm": means of 0.5 and N(0, 1), and noise of 0.5. Here all is
-    twice as large, so that the noise is 1, and arm 0 is noisy as well.
+    Source: First-Explore's released bandits with one fixed arm, of 10 arms and 100 pulls: all means but arm
+    0's are from N(0, 1), and the noise is 0.5. Here all is twice as large, so that the noise is 1; arm 0 is
+    noisy as well; and it pays more by default, 1 in their units, so that few arms are better and exploring
+    costs much.
     """
 
     def __init__(self, arms: int = 10, pulls: int = 50, fixed: float = 2.0, spread: float = 2.0) -> None:
@@ -184,12 +198,12 @@ class FixedArmBandit(TableFamily):
         return dict(no_exploration_return=self.pulls * self.fixed, oracle_return=self.pulls * best)
 
 
-# -- the two policies -------------------------------------------------------------------------------------------
+# -- the two policies ----------------------------------------------------------------------------------------
 
 
 class Policies(nn.Module):
-    """A GRU reads the context. On top of it the explorer's logits and value, and what the exploiter predicts of each
-    action: its pay. The exploiter takes the action of which it expects most."""
+    """A GRU reads the context. On top of it the explorer's logits and value, and what the exploiter predicts
+    of each action: its pay. The exploiter takes the action of which it expects most."""
 
     def __init__(self, actions: int, hidden: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -213,21 +227,29 @@ class Reader:
 
     def read(self, running: Running) -> Tensor:
         """What is remembered once the last episode was read: (B, H)."""
-        pair = tokens_of(running.action[:, None], running.reward[:, None], self.actions)  # a first token, an episode's
-        first = self.hidden is None
-        _, hidden = self.policies.read(pair[:, :1] if first else pair[:, 1:], None if first else self.hidden[None])
+        pair = tokens_of(running.action[:, None], running.reward[:, None], self.actions)  # (B, 2, A + 1)
+        if self.hidden is None:
+            _, hidden = self.policies.read(pair[:, :1])  # nothing was done yet
+        else:
+            _, hidden = self.policies.read(pair[:, 1:], self.hidden[None])
         self.hidden = hidden[0]
         return self.hidden
 
 
 @torch.no_grad()
 def explore_and_exploit(
-    policies: Policies, task: Task, drawn: Drawn, generator: torch.Generator, *, greedy: bool, stray: float = 0.0
+    policies: Policies,
+    task: Task,
+    drawn: Drawn,
+    generator: torch.Generator,
+    *,
+    greedy: bool,
+    stray: float = 0.0,
 ) -> tuple[Trials, Trials, Tensor]:
     """Let the explorer make a context of K episodes, and the exploiter exploit it once before each of them.
 
-    Exploiting leaves no trace in the context. Episodes of a bandit know nothing of each other, so the K exploitations
-    are played as a trial of their own in the same problem.
+    Exploiting leaves no trace in the context. Episodes of a bandit know nothing of each other, so the K
+    exploitations are played as a trial of their own in the same problem.
 
     Args:
         greedy: the explorer takes its most likely action instead of sampling.
@@ -287,7 +309,7 @@ def shortened(task: Task, episodes: int) -> Task:
     return short
 
 
-# -- training ---------------------------------------------------------------------------------------------------
+# -- training ------------------------------------------------------------------------------------------------
 
 
 def train(
@@ -309,6 +331,7 @@ def train(
         CourseError: the task's episodes are longer than a step, or the loss is no longer a number.
     """
     check_bandit(task)
+    known_or_error(PAID_BY, settings.paid_by, Bilingual("대가", "pay"))
     judge, short = Judge(task, settings), shortened(task, settings.longest)
     policies = Policies(len(task.actions), settings.hidden, generator).to(generator.device)
     optimizer = torch.optim.Adam(policies.parameters(), lr=settings.learning_rate, eps=1e-5)
@@ -317,7 +340,8 @@ def train(
         policies.load_state_dict(resume["policies"])
         optimizer.load_state_dict(resume["optimizer"])
         generator.set_state(resume["generator"])
-        update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
+        kept = ("update", "env_steps", "seconds", "metrics")
+        update, env_steps, seconds, metrics = (resume[name] for name in kept)
 
     def checkpoint() -> dict:
         return dict(
@@ -364,12 +388,13 @@ def train(
             old = log_prob(policies.explore(hidden[:, :-1]), explored.action[:, :-1])  # (B, L − 1)
             tokens = tokens_of(explored.action, explored.reward, len(task.actions))[:, :-1]  # (B, L, A + 1)
 
-        # The explorer by PPO's clipped objective (Schulman et al. 2017, equation 7), the exploiter by predicting.
+        # The explorer improves by PPO's clipped objective (equation 7 there), the exploiter by predicting.
         for _ in range(settings.epochs):
             order = torch.randperm(settings.trials, generator=generator, device=generator.device)
             for part in order.chunk(settings.minibatches):
                 states, _ = policies.read(tokens[part])  # (b, L, H)
-                logits, worth = policies.explore(states[:, :-1]), policies.explore_value(states[:, :-1])[..., 0]
+                logits = policies.explore(states[:, :-1])  # (b, L − 1, A)
+                worth = policies.explore_value(states[:, :-1])[..., 0]  # (b, L − 1)
                 ratio = (log_prob(logits, explored.action[part, :-1]) - old[part]).exp()
                 gain = torch.min(
                     ratio * advantage[part],
@@ -377,10 +402,16 @@ def train(
                 )
                 log_all = logits.log_softmax(dim=-1)
                 entropy = -(log_all.exp() * log_all).sum(dim=-1).mean()
-                explorer_loss = settings.value_weight * (worth - target[part]).square().mean() - trust * gain.mean()
-                predicted = policies.exploit(states).gather(-1, exploited.action[part][..., None])[..., 0]  # (b, L)
+                explorer_loss = -trust * gain.mean() - settings.entropy * left * entropy
+                value_loss = (worth - target[part]).square().mean()
+                taken = exploited.action[part][..., None]  # (b, L, 1)
+                predicted = policies.exploit(states).gather(-1, taken)[..., 0]  # (b, L)
                 exploiter_loss = (predicted - paid[part]).square().mean()
-                loss = explorer_loss + settings.predict_weight * exploiter_loss - settings.entropy * left * entropy
+                loss = (
+                    explorer_loss
+                    + settings.value_weight * value_loss
+                    + settings.predict_weight * exploiter_loss
+                )
                 optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(policies.parameters(), settings.gradient_norm)
@@ -389,14 +420,16 @@ def train(
             raise CourseError(
                 Bilingual(
                     f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). learning_rate를 절반으로 줄여 다시 해 보십시오.",
-                    f"The loss is no longer a number (update {update}). Try again with half the learning_rate.",
+                    f"The loss is no longer a number (update {update}). "
+                    "Try again with half the learning_rate.",
                 )
             )
         update += 1
         env_steps += int(explored.valid.sum() + exploited.valid.sum())
         seconds += time.perf_counter() - began
+        worth = worth_of_exploring(explored.reward, exploited.reward, task.trial.episodes)  # (L,)
         metrics = dict(
-            train_return=float(worth_of_exploring(explored.reward, exploited.reward, task.trial.episodes).max()),
+            train_return=float(worth.max()),
             explorer_loss=explorer_loss.item(), exploiter_loss=exploiter_loss.item(), entropy=entropy.item(),
         )  # fmt: skip
         if update % settings.evaluate_every == 0 or update == settings.updates:
@@ -409,29 +442,34 @@ def log_prob(logits: Tensor, action: Tensor) -> Tensor:
 
 
 def check_bandit(task: Task) -> None:
-    """Raise a CourseError unless the trial is at least two episodes of one step, none of which is asked for a goal."""
+    """Raise a CourseError unless the trial is at least two episodes of one step, none of which is asked for a
+    goal."""
     shape = task.trial
     if shape.horizon != 1 or shape.pauses or any(shape.instructed) or shape.episodes < 2 or task.continuous:
         raise CourseError(
             Bilingual(
                 f"First-Explore는 여기서 밴딧만 배웁니다. {task.name} 대신 당기기가 둘 이상인 'bandit'을 주십시오.",
-                f"First-Explore learns only bandits here. Give 'bandit', of two pulls or more, instead of {task.name}.",
+                "First-Explore learns only bandits here. "
+                f"Give 'bandit', of two pulls or more, instead of {task.name}.",
             )
         )
 
 
-# -- judging ----------------------------------------------------------------------------------------------------
+# -- judging -------------------------------------------------------------------------------------------------
 
 TRAINING_PROBLEMS = 4000  # on which it is chosen how to explore
 
 
 class Judge:
-    """Chooses how to explore on training problems: for how many episodes, and whether each takes the likeliest action
-    or draws one. Then plays the test problems. It never draws from the training's generator."""
+    """Chooses how to explore on training problems: for how many episodes, and whether each takes the
+    likeliest action or draws one. Then plays the test problems. It never draws from the training's
+    generator."""
 
     def __init__(self, task: Task, settings: Settings) -> None:
         self.task, self.short = task, shortened(task, settings.longest)
-        self.references = references_of(task) | (task.references() if isinstance(task, FixedArmBandit) else {})
+        self.references = references_of(task)
+        if isinstance(task, FixedArmBandit):
+            self.references = task.references()
         self.test, _ = evaluation_trials(task)
         self.training = task.draw(TRAINING_PROBLEMS, torch.Generator().manual_seed(2307), "train")
 
@@ -456,7 +494,7 @@ class Judge:
             exploited_last=float(exploited[:, -1].mean()),  # and after the longest exploring
             explored_return=float(contexts.reward.mean()),  # what an exploration episode returns
         )
-        if isinstance(task, BernoulliBandit):  # what the explorer found is worth at most, to whoever reads it exactly
+        if isinstance(task, BernoulliBandit):  # the most that the last contexts are worth, read exactly
             mean = greedy_scores(bandit_belief(contexts, task.arms)[:, -1])  # (B, k) of the posterior
             metrics["exploitable_last"] = float(mean.amax(dim=-1).mean())
         return Snapshot(
