@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from course_lib import training
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
+from course_lib.tasks import TASKS
 
 REACHED = 0.95  # of the optimum, kept to the end, is the target whose seconds are told
 CURVE_POINTS = 60  # kept of a learning curve
@@ -46,14 +47,13 @@ def cells(methods: list[str], tasks: list[str], seeds: int) -> list[Cell]:
     """
     for method in methods:
         known_or_error(training.METHODS, method, Bilingual("방법", "method"))
-    every = dict.fromkeys(task for method in training.METHODS.values() for task in method.settings)
     for task in tasks:
-        known_or_error(every, task, Bilingual("태스크", "task"))
+        known_or_error(TASKS, task, Bilingual("태스크", "task"))
     found = [
         Cell(method, task, seed)
         for method in methods or training.METHODS
         for task in training.METHODS[method].settings
-        if task in (tasks or every)
+        if task in (tasks or TASKS)  # a method may have settings for a task of its own, too
         for seed in range(seeds)
     ]
     if not found:

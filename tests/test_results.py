@@ -10,6 +10,7 @@ import torch
 from course_lib import cli, results, training
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import CourseError
+from course_lib.tasks import TASKS
 
 CELLS = [results.Cell(method, "map", seed) for method in ("rl2", "dream") for seed in range(3)]
 
@@ -39,7 +40,7 @@ def made_up(monkeypatch):
 def test_all_methods_on_their_tasks_are_wanted():
     everything = results.cells([], [], 2)
     assert {(c.method, c.task) for c in everything} == {
-        (name, task) for name, method in training.METHODS.items() for task in method.settings
+        (name, task) for name, method in training.METHODS.items() for task in method.settings if task in TASKS
     }
     assert results.cells(["rl2"], ["map", "bandit"], 2) == [
         results.Cell("rl2", task, seed) for task in ("bandit", "map") for seed in (0, 1)
