@@ -111,9 +111,10 @@ def test_regret_and_variation_by_hand():
 def test_reading_step_by_step_and_a_whole_context_give_the_same_predictions(settings):
     """What is deployed must be what was taught."""
     task, chosen = make_task("bandit"), dpt.Settings(**settings)
-    network = dpt.NETWORKS[chosen.network](task.arms, task.pulls, chosen, generator())
+    drawn_from = generator()
+    network = dpt.NETWORKS[chosen.network](task.arms, task.pulls, chosen, drawn_from)
     for weight in network.parameters():
-        weight.data += 0.3 * torch.randn(weight.shape, generator=generator(1))
+        weight.data += 0.3 * torch.randn(weight.shape, generator=drawn_from)
     trials, hidden, logits = dpt.play_trials(
         network, task, task.draw(20, generator()), generator(), dpt.thompson_by_prediction
     )

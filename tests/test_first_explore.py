@@ -80,9 +80,10 @@ def test_the_worth_of_exploring_against_a_loop():
 
 
 def policies_of(task, seed=0):
-    policies = first_explore.Policies(len(task.actions), 16, generator(seed))
+    drawn_from = generator(seed)
+    policies = first_explore.Policies(len(task.actions), 16, drawn_from)
     for weight in policies.parameters():
-        weight.data += 0.3 * torch.randn(weight.shape, generator=generator(seed + 1))
+        weight.data += 0.3 * torch.randn(weight.shape, generator=drawn_from)
     return policies
 
 
