@@ -69,26 +69,33 @@ def probability_best(belief: Tensor) -> Tensor:
         belief: (…, k, 2), as ``bandit_belief`` or ``play_bandits`` give it.
     """
     counts = belief.long() - 1  # (…, k, 2)
-    most = int(counts.sum(dim=-1).max())  # pulls of an arm
     degree = int(counts.sum(dim=(-2, -1)).max()) + counts.shape[-2] - 1  # of the integrand
     nodes, weights = (torch.from_numpy(x).to(belief.device) for x in leggauss(degree // 2 + 1))
-    density, distribution = beta_tables(most, (nodes + 1) / 2)  # (most + 1, most + 1, Q) each
-    wins, losses = counts.unbind(dim=-1)
-    density_at, cumulative = density[wins, losses], distribution[wins, losses]  # (…, k, Q)
-    one = torch.ones_like(density_at[..., :1, :])
-    before = torch.cat([one, cumulative[..., :-1, :]], dim=-2).cumprod(dim=-2)  # of the arms before a
-    after = torch.cat([one, cumulative[..., 1:, :].flip(-2)], dim=-2).cumprod(dim=-2).flip(-2)  # after a
-    return (density_at * before * after) @ (weights / 2)
+    wins, row = counts[..., 0].unique(return_inverse=True)  # (W,), (…, k)
+    most_losses = int(counts[..., 1].max())
+    density, distribution = beta_tables(wins, most_losses, (nodes + 1) / 2)  # (W, most losses + 1, Q) each
+    rows_and_losses = torch.stack([row, counts[..., 1]], dim=-1).flatten(0, -3)  # (B, k, 2)
+    chances = []
+    for part in rows_and_losses.split(10_000):  # at once they would take gigabytes
+        which, losses = part.unbind(dim=-1)
+        below = distribution[which, losses]  # (b, k, Q): F
+        one = torch.ones_like(below[:, :1])
+        before = torch.cat([one, below[:, :-1]], dim=1).cumprod(dim=1)  # of the arms before a
+        after = torch.cat([one, below[:, 1:].flip(1)], dim=1).cumprod(dim=1).flip(1)  # of those after it
+        chances.append((density[which, losses] * before * after) @ (weights / 2))
+    return torch.cat(chances).view(counts.shape[:-1])
 
 
-def beta_tables(most: int, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Density and distribution of Beta(1 + wins, 1 + losses) at points x (Q,), for up to ``most`` of both.
+def beta_tables(wins: Tensor, most_losses: int, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Density and distribution of Beta(1 + wins, 1 + losses) at points x (Q,).
 
+    Args:
+        wins: (W,) whole numbers. Losses are all from 0 to ``most_losses``.
     Returns:
-        Two of (most + 1, most + 1, Q) float64, by wins and losses.
+        Two of (W, most_losses + 1, Q) float64.
     """
-    number = torch.arange(most + 1, dtype=torch.float64, device=x.device)
-    a, b = 1 + number[:, None, None], 1 + number[None, :, None]
+    a = 1 + wins[:, None, None].double()
+    b = 1 + torch.arange(most_losses + 1, dtype=torch.float64, device=x.device)[None, :, None]
     log_constant = torch.lgamma(a + b) - torch.lgamma(a) - torch.lgamma(b)  # −log B(a, b)
     density = (log_constant + (a - 1) * x.log() + (b - 1) * (-x).log1p()).exp()
     # I_x(a, b + 1) = I_x(a, b) + xᵃ (1 − x)ᵇ / (b B(a, b)), from I_x(a, 1) = xᵃ: sums of positive terms.
