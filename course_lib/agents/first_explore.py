@@ -12,7 +12,9 @@ trained, neither on the trial's return:
   doesn't enter the context.
 
 After training, explore for k episodes, then exploit: which k pays best in a trial is measured on training
-problems.
+problems. What is given up for this: the explorer doesn't mind what it costs, and nothing is learned while
+exploiting. So where exploring is cheap, as in the Bernoulli bandit, RL² ends higher; where it is dear, as in
+``FixedArmBandit``, RL² pulls arm 0 for ever and this doesn't.
 
 Departures:
 
@@ -22,9 +24,9 @@ Departures:
   instead, the exploiter settles on the best arm that needs no context before it has learned to use one;
 - the explorer is trained by PPO (Schulman et al. 2017), looks ahead with a discount, and is paid how much
   more the exploiter expects after an episode than before it. In the paper each episode is judged alone, by
-  whether the return that follows surpasses all before. Paid by returns (``paid_by="return"``) it learns the
-  same, more slowly: of one pull they are mostly noise. At first the exploiter's expectations are not worth
-  much, so the explorer heeds them as the exploiter strays less;
+  whether the return that follows surpasses all before. Paid by returns (``paid_by="return"``) it learns more
+  slowly: of one pull they are mostly noise. At first the exploiter's expectations are not worth much, so the
+  explorer heeds them only as the exploiter strays less;
 - a GRU instead of a transformer; tasks whose episodes are one step: bandits.
 
 The paper's own signals, ``highest_so_far`` and ``surpasses_so_far``, are here as well, and can be trained
