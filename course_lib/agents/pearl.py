@@ -1,0 +1,667 @@
+"""PEARL: infer a latent variable z from what was seen, act as if one sample of it were the truth.
+
+Paper: Rakelly, Zhou, Quillen, Finn, Levine (2019), "Efficient Off-Policy Meta-Reinforcement Learning via
+Probabilistic Context Variables". Three parts:
+
+- the encoder q(z | c) turns each transition c_n = (s, a, r, s') of the context into a Gaussian factor; the posterior
+  is their product, so the order of the transitions can't matter (section 4.1);
+- actor and critic of soft actor-critic (Haarnoja et al. 2018) read z beside the state. The critic's loss trains the
+  encoder as well, together with the KL from the posterior to the prior N(0, I); the actor gets z detached
+  (section 5.2, algorithm 1);
+- exploration is posterior sampling (section 4.2, algorithm 2): z is drawn from the prior, held for a whole episode,
+  and drawn again from the posterior that the episode leads to.
+
+As in the release (github.com/katerakelly/oyster): the prior is not a factor of the product, it enters through the
+KL alone; episodes are never over for the critic, only cut; the context of training is made of recent episodes, the
+critic's transitions are of any age, and both are played with z from prior and posterior as at meta-test. On the
+sparse point robot the critic is taught the dense reward −distance, which is *privileged*: nobody senses it, and only
+the encoder sees the sparse one.
+
+Departures:
+
+- many problems are played at once, and a context is made of whole episodes, from one to a trial's worth, because
+  those are the contexts that come up at meta-test (the release: up to 1,024 single transitions);
+- target critics in place of a separate value network, as in later soft actor-critic; smaller networks;
+- rewards as they are and a temperature α, in place of α = 1 and rewards times 100 on the point robot. The same
+  weighting, but in these units its KL weight of 1 is 1 / 100²;
+- the first trials are played by a wanderer that often repeats an action, not by one that is random at each step:
+  twenty random steps almost never get as far as a goal of the point robot;
+- finite actions (GridNavi, not in the paper): the actor's expectation is a sum over all actions (Christodoulou
+  2019), instead of a sample.
+
+The functions that the lesson teaches, ``gaussian_product``, ``kl_to_prior`` and ``resample``, are arguments of
+``train``: a learner's own can be trained with.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_lib.agents.evaluation import evaluation_trials, exact_belief_about
+from course_lib.agents.networks import linear
+from course_lib.agents.snapshot import Snapshot
+from course_lib.bilingual import Bilingual, CourseError, known_or_error
+from course_lib.exact import point_robot, posterior_sampling
+from course_lib.exact.posterior_sampling import returns_by_episode
+from course_lib.exact.references import references_of
+from course_lib.tasks import Drawn, PointRobot, Running, TableTask, Task, Trials, play
+from course_lib.tasks.point_robot import RADIUS, dense_reward, distance
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every knob of the training, with what it does."""
+
+    updates: int = 300  # rounds of playing and learning; the training ends after so many
+    copies: int = 1  # trials of each training problem in a round
+    gradient_steps: int = 16  # in a round
+    problems: int = 32  # in a gradient step, with one context each
+    transitions: int = 32  # of each of these problems, for actor and critic
+    replay: int = 200  # episodes of each problem that are kept
+    recent: int = 20  # of them, so many of the newest make contexts
+    latent: int = 5  # Z, size of z
+    hidden: int = 64  # H, size of each network's two hidden layers
+    learning_rate: float = 3e-3  # Adam, of all; falls linearly to a twentieth
+    discount: float = 0.9  # γ, per step
+    temperature: float = 0.01  # α, weight of the actor's entropy, in units of reward
+    kl_weight: float = 1e-4  # β, weight of the KL from the posterior to the prior, in squared units of reward
+    target_average: float = 0.02  # how far the target critics follow in one gradient step
+    gradient_norm: float = 10.0
+    critic_reward: str = "sensed"  # or "dense": the point robot's privileged −distance
+    redraw: str = "episode"  # how long z is held when judged; or "step": drawn again at each step
+    evaluate_every: int = 10  # updates between two snapshots
+
+
+WANDERING_ROUNDS = 2  # so long behaviour knows nothing of the problem
+SAMPLES = 16  # of z, by which a posterior is judged
+
+# What differs from task to task. Chosen on training problems, over seeds other than those reported.
+SETTINGS = {
+    "point-robot": Settings(critic_reward="dense"),
+    "gridnavi": Settings(copies=4, problems=21, temperature=0.02, kl_weight=1e-2),
+}
+
+
+# -- the three functions that the lesson teaches ----------------------------------------------------------------
+
+
+def gaussian_product(mean: Tensor, variance: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """The posterior q(z | c) ∝ Π_n N(z; μ_n, σ²_n), one factor a transition (section 4.1).
+
+    A product of Gaussians is a Gaussian: 1/σ² = Σ 1/σ²_n and μ = σ² Σ μ_n/σ²_n. With nothing seen there is no
+    factor, and the posterior is the prior N(0, I). Otherwise the prior is no factor.
+
+    Args:
+        mean, variance: (B, N, Z) of the factors.
+        seen: (B, N) bool, which of them there are.
+    Returns:
+        Mean and variance of the posterior: (B, Z) each.
+    """
+    precision = seen[..., None] / variance  # (B, N, Z)
+    total = precision.sum(dim=1)
+    nothing = ~seen.any(dim=1, keepdim=True)  # (B, 1)
+    product = 1 / torch.where(nothing, 1.0, total)  # (B, Z)
+    return product * (precision * mean).sum(dim=1), product
+
+
+def kl_to_prior(mean: Tensor, variance: Tensor) -> Tensor:
+    """KL(N(μ, σ²) ‖ N(0, I)) in nats: ½ Σ (μ² + σ² − 1 − ln σ²), (B, Z) each → (B,)."""
+    return 0.5 * (mean**2 + variance - 1 - variance.log()).sum(dim=-1)
+
+
+def resample(z: Tensor, mean: Tensor, variance: Tensor, new_episode: Tensor, generator: torch.Generator) -> Tensor:
+    """Posterior sampling: a new z where an episode begins, the same z until it ends (algorithm 2).
+
+    Args:
+        z: (B, Z) that was held so far.
+        mean, variance: (B, Z) of the posterior now.
+        new_episode: (B,) bool, whether the next step is the first of an episode.
+        generator: of the sample.
+    Returns:
+        (B, Z), z for the next step.
+    """
+    sample = mean + variance.sqrt() * torch.randn(mean.shape, generator=generator, device=mean.device)
+    return torch.where(new_episode[:, None], sample, z)
+
+
+def resample_each_step(z, mean, variance, new_episode, generator):  # noqa: ANN001, ANN201
+    """What the lecture's page writes: a new z at every step. Such a z is gone before it leads anywhere."""
+    return resample(z, mean, variance, torch.ones_like(new_episode), generator)
+
+
+REDRAWS = {"episode": resample, "step": resample_each_step}
+
+
+# -- the networks -----------------------------------------------------------------------------------------------
+
+
+def layers(inputs: int, hidden: int, outputs: int, generator: torch.Generator, gain: float = 1.0) -> nn.Sequential:
+    """Two hidden layers: (…, inputs) → (…, outputs)."""
+    return nn.Sequential(
+        linear(inputs, hidden, generator, gain=2**0.5), nn.ReLU(),
+        linear(hidden, hidden, generator, gain=2**0.5), nn.ReLU(),
+        linear(hidden, outputs, generator, gain=gain),
+    )  # fmt: skip
+
+
+class Encoder(nn.Module):
+    """f: each transition's Gaussian factor of the posterior over z."""
+
+    def __init__(self, inputs: int, settings: Settings, generator: torch.Generator) -> None:
+        super().__init__()
+        self.factor = layers(inputs, settings.hidden, 2 * settings.latent, generator)
+
+    def forward(self, transitions: Tensor) -> tuple[Tensor, Tensor]:
+        """(…, F + A + 1 + F) → mean and variance (…, Z) each."""
+        mean, wide = self.factor(transitions).chunk(2, dim=-1)
+        return mean, F.softplus(wide) + 1e-6
+
+
+class Critics(nn.Module):
+    """Twin critics (Fujimoto et al. 2018): two Q-functions, of which the lower is believed.
+
+    With finite actions each gives the values of all of them, else that of the one that it is given.
+    """
+
+    def __init__(self, inputs: int, outputs: int, settings: Settings, generator: torch.Generator) -> None:
+        super().__init__()
+        self.both = nn.ModuleList(layers(inputs, settings.hidden, outputs, generator) for _ in range(2))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Parts of the input (…, ·) → (2, …, outputs)."""
+        joined = torch.cat(inputs, dim=-1)
+        return torch.stack([critic(joined) for critic in self.both])
+
+
+class Networks(nn.Module):
+    """Encoder, actor, critics, and the critics' slow copy that is used in targets."""
+
+    def __init__(self, task: Task, settings: Settings, generator: torch.Generator) -> None:
+        super().__init__()
+        sensed, actions, z = task.sensed_size, len(task.actions), settings.latent
+        self.continuous = task.continuous
+        self.encoder = Encoder(2 * sensed + actions + 1, settings, generator)
+        self.actor = layers(sensed + z, settings.hidden, actions * (1 + task.continuous), generator, gain=0.01)
+        read, gives = (sensed + z + actions, 1) if task.continuous else (sensed + z, actions)
+        self.critics = Critics(read, gives, settings, generator)
+        self.targets = copy.deepcopy(self.critics)
+        self.targets.requires_grad_(False)
+
+    def squashed(self, sensed: Tensor, z: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """A continuous action, tanh of a Gaussian, and log π of it: (…, A) and (…). Its mode without generator."""
+        mean, log_deviation = self.actor(torch.cat([sensed, z], dim=-1)).chunk(2, dim=-1)
+        log_deviation = log_deviation.clamp(-5, 1)
+        noise = torch.zeros_like(mean)
+        if generator is not None:
+            noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        free = mean + log_deviation.exp() * noise
+        density = -0.5 * noise**2 - log_deviation - 0.5 * math.log(2 * math.pi)
+        bend = 2 * (math.log(2) - free - F.softplus(-2 * free))  # log of tanh's derivative
+        return free.tanh(), (density - bend).sum(dim=-1)
+
+    def choose(self, sensed: Tensor, z: Tensor, generator: torch.Generator, greedy: bool) -> Tensor:
+        """An action for each row: (B, F), (B, Z) → (B,) int64, or (B, A) float32."""
+        if self.continuous:
+            return self.squashed(sensed, z, None if greedy else generator)[0]
+        logits = self.actor(torch.cat([sensed, z], dim=-1))
+        if greedy:
+            return logits.argmax(-1)
+        return torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+
+    def action_values(self, critics: Critics, sensed: Tensor, action: Tensor, z: Tensor) -> Tensor:
+        """Both critics' values of actions taken, given as ``task.action_features``, (…, A): (2, …)."""
+        if self.continuous:
+            return critics(sensed, z, action)[..., 0]
+        return (critics(sensed, z) * action).sum(dim=-1)
+
+    def soft_value(
+        self, critics: Critics, sensed: Tensor, z: Tensor, temperature: float, generator: torch.Generator
+    ) -> Tensor:
+        """V(s, z) = E_{a ~ π} [min Q(s, a, z) − α log π(a | s, z)]: (…). What the actor maximises."""
+        if self.continuous:
+            action, log_prob = self.squashed(sensed, z, generator)
+            return critics(sensed, z, action)[..., 0].amin(dim=0) - temperature * log_prob
+        log_prob = self.actor(torch.cat([sensed, z], dim=-1)).log_softmax(-1)  # (…, A)
+        return (log_prob.exp() * (critics(sensed, z).amin(dim=0) - temperature * log_prob)).sum(dim=-1)
+
+
+# -- playing ----------------------------------------------------------------------------------------------------
+
+
+def transition_of(task: Task, drawn: Drawn, columns: Trials | dict) -> dict[str, Tensor]:
+    """What networks receive of transitions (…): ``before``, ``action``, ``reward``, ``after``, (…, ·) each."""
+    got = columns if isinstance(columns, dict) else vars(columns)
+    after = got["arrived"]
+    if drawn.tables is not None:
+        problem = drawn.index.view(-1, *[1] * (after.dim() - 1))
+        after = drawn.tables.sense[problem, after]
+    asked = torch.zeros_like(got["reward"], dtype=torch.int64)
+    return dict(
+        before=task.sensed(drawn, got["symbol"], asked),
+        action=task.action_features(got["action"]).float(),
+        reward=got["reward"][..., None],
+        after=task.sensed(drawn, after, asked),
+    )
+
+
+def context_of(transition: dict[str, Tensor]) -> Tensor:
+    """c_n = (s, a, r, s'), as the encoder reads it: (…, F + A + 1 + F)."""
+    return torch.cat([transition[name] for name in ("before", "action", "reward", "after")], dim=-1)
+
+
+@dataclass
+class Inference:
+    """The posterior over z while trials run."""
+
+    mean: Tensor  # (B, T, Z) of the posterior before each step
+    variance: Tensor  # (B, T, Z)
+
+
+@torch.no_grad()
+def play_trials(
+    networks: Networks,
+    task: Task,
+    drawn: Drawn,
+    latent: int,
+    generator: torch.Generator,
+    *,
+    greedy: bool,
+    wander: bool = False,
+    product: Callable = gaussian_product,
+    redraw: Callable = resample,
+) -> tuple[Trials, Inference]:
+    """Play one trial for each problem drawn by posterior sampling: infer z, draw it when ``redraw`` says so, act.
+
+    Args:
+        greedy: take the actor's likeliest action instead of sampling.
+        wander: ignore z, and often repeat an action that is drawn at the start of each episode.
+    """
+    count, device, length = len(drawn.index), drawn.index.device, task.trial.length
+    factor_mean = torch.zeros(count, length, latent, device=device)
+    factor_variance = torch.ones_like(factor_mean)
+    seen = torch.zeros(count, length, dtype=torch.bool, device=device)
+    z, often = torch.zeros(count, latent, device=device), None
+    means, variances, symbol = [], [], None
+
+    def act(running: Running) -> Tensor:
+        nonlocal z, often, symbol
+        t = len(means)
+        if t > 0:  # the step before is context now
+            step = dict(symbol=symbol, action=running.action, reward=running.reward, arrived=running.arrived)
+            factor = networks.encoder(context_of(transition_of(task, drawn, step)))
+            factor_mean[:, t - 1], factor_variance[:, t - 1] = factor
+            seen[:, t - 1] = True
+        symbol = running.symbol
+        begins = running.clock == 0  # (B,)
+        mean, variance = product(factor_mean, factor_variance, seen)
+        means.append(mean)
+        variances.append(variance)
+        if wander:
+            often, now = wandering(task, count, begins, often, generator)
+            return now
+        z = redraw(z, mean, variance, begins, generator)
+        return networks.choose(task.sensed(drawn, symbol, running.instruction), z, generator, greedy)
+
+    trials = play(task, drawn, generator, act)
+    return trials, Inference(torch.stack(means, dim=1), torch.stack(variances, dim=1))
+
+
+def wandering(
+    task: Task, count: int, begins: Tensor, often: Tensor | None, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """An action that is kept for the episode, (B,) or (B, A), and what is done now: mostly that."""
+    def anything() -> Tensor:
+        if task.continuous:
+            return 2 * torch.rand(count, len(task.actions), generator=generator, device=begins.device) - 1
+        return torch.randint(len(task.actions), (count,), generator=generator, device=begins.device)
+
+    fresh = anything()
+    often = fresh if often is None else where_rows(begins, fresh, often)
+    repeats = torch.rand(count, generator=generator, device=begins.device) < 0.7
+    return often, where_rows(repeats, often, anything())
+
+
+def where_rows(mask: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    """``torch.where`` by row: ``mask`` (B,) chooses between (B,) or (B, ·)."""
+    return torch.where(mask if no.dim() == 1 else mask[:, None], yes, no)
+
+
+class Replay:
+    """The last episodes of each training problem, as plain tensors (problems, episodes, horizon, ·)."""
+
+    def __init__(self, rows: int, episodes: int) -> None:
+        self.rows, self.episodes, self.written, self.columns = rows, episodes, 0, {}
+
+    def add(self, columns: dict[str, Tensor]) -> None:
+        """Take in (rows, new, horizon, ·) of each name, in place of the oldest."""
+        new = next(iter(columns.values())).shape[1]
+        slots = (self.written + torch.arange(new)) % self.episodes
+        for name, column in columns.items():
+            if name not in self.columns:
+                self.columns[name] = column.new_zeros(self.rows, self.episodes, *column.shape[2:])
+            self.columns[name][:, slots.to(column.device)] = column
+        self.written += new
+
+    def contexts(self, rows: Tensor, most: int, recent: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """For each row 1 … ``most`` of its recent episodes: (b, most · horizon, ·), and which are given, bool."""
+        device, count = rows.device, len(rows)
+        ages = torch.randint(min(recent, self.written, self.episodes), (count, most), generator=generator, device=device)
+        slots = (self.written - 1 - ages) % self.episodes
+        context = self.columns["context"][rows[:, None], slots]  # (b, most, horizon, ·)
+        episodes = torch.randint(1, most + 1, (count, 1), generator=generator, device=device)
+        given = torch.arange(most, device=device) < episodes  # (b, most)
+        return context.flatten(1, 2), given.repeat_interleave(context.shape[2], dim=1)
+
+    def transitions(self, rows: Tensor, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """``count`` steps of each row, from any episode: (b, count, ·) of each name."""
+        horizon = self.columns["context"].shape[2]
+        kept = min(self.written, self.episodes) * horizon
+        chosen = torch.randint(kept, (len(rows), count), generator=generator, device=rows.device)
+        places = rows[:, None] * (self.episodes * horizon) + chosen  # (b, count)
+        return {
+            name: F.embedding(places, column.flatten(0, 2))
+            for name, column in self.columns.items()
+            if name != "context"
+        }
+
+    def state(self) -> dict:
+        return dict(written=self.written, columns={name: column.clone() for name, column in self.columns.items()})
+
+    def restore(self, state: dict) -> None:
+        self.written = state["written"]
+        self.columns = {name: column.clone() for name, column in state["columns"].items()}
+
+
+# -- training ---------------------------------------------------------------------------------------------------
+
+
+def train(
+    task: Task,
+    settings: Settings,
+    generator: torch.Generator,
+    resume: dict | None = None,
+    *,
+    product: Callable = gaussian_product,
+    kl: Callable = kl_to_prior,
+    redraw: Callable = resample,
+) -> Iterator[Snapshot]:
+    """Train PEARL and yield a snapshot before the first update and after every few.
+
+    Args:
+        generator: every random draw of the training comes from here.
+        resume: what ``snapshot.checkpoint()`` gave; goes on to the same numbers.
+        product, kl, redraw: the functions that the lesson teaches.
+    Raises:
+        CourseError: PEARL doesn't fit the task, or the loss is no longer a number.
+    """
+    check_task(task, settings)
+    device = generator.device
+    judge = Judge(task, settings, product, redraw)
+    networks = Networks(task, settings, generator).to(device)
+    encoder, actor, critics = (list(part.parameters()) for part in (networks.encoder, networks.actor, networks.critics))
+    optimizers = dict(
+        critic=torch.optim.Adam(encoder + critics, lr=settings.learning_rate, fused=True),
+        actor=torch.optim.Adam(actor, lr=settings.learning_rate, fused=True),
+    )
+    drawn = Drawn(getattr(task, "tables", None), task.splits["train"].repeat_interleave(settings.copies))
+    drawn = on_device(task, drawn, device)
+    rows = len(task.splits["train"])
+    replay = Replay(rows, settings.replay)
+    update, env_steps, seconds, metrics = 0, 0, 0.0, {}
+    if resume is not None:
+        networks.load_state_dict(resume["networks"])
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(resume["optimizers"][name])
+        generator.set_state(resume["generator"])
+        replay.restore(resume["replay"])
+        update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
+
+    def checkpoint() -> dict:
+        return dict(
+            method="pearl",
+            task=task.name,
+            networks=copy.deepcopy(networks.state_dict()),
+            optimizers={name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()},
+            generator=generator.get_state(),
+            replay=replay.state(),
+            settings=asdict(settings),
+            update=update,
+            env_steps=env_steps,
+            seconds=seconds,
+            metrics=dict(metrics),
+        )
+
+    if resume is None:
+        yield judge.snapshot(networks, update, env_steps, seconds, metrics, checkpoint)
+    while update < settings.updates:
+        began = time.perf_counter()
+        left = 1 - update / settings.updates
+        for optimizer in optimizers.values():
+            optimizer.param_groups[0]["lr"] = settings.learning_rate * (0.05 + 0.95 * left)
+
+        # Play a trial of every training problem by posterior sampling, and keep its episodes.
+        trials, _ = play_trials(
+            networks, task, drawn, settings.latent, generator,
+            greedy=False, wander=update < WANDERING_ROUNDS, product=product, redraw=redraw,
+        )  # fmt: skip
+        replay.add(episodes_of(task, drawn, trials, settings, rows))
+
+        for _ in range(settings.gradient_steps):
+            # What the context says of z, and transitions of the same problems.
+            chosen = torch.randperm(rows, generator=generator, device=device)[: settings.problems]
+            context, given = replay.contexts(chosen, task.trial.episodes, settings.recent, generator)
+            batch = replay.transitions(chosen, settings.transitions, generator)
+            mean, variance = product(*networks.encoder(context), given)  # (b, Z)
+            noise = torch.randn(mean.shape, generator=generator, device=device)
+            z = (mean + variance.sqrt() * noise)[:, None].expand(-1, settings.transitions, -1)  # (b, n, Z)
+
+            # Critics and encoder: the soft Bellman error, and the KL (equation 1 of the paper, as a loss).
+            with torch.no_grad():
+                future = networks.soft_value(networks.targets, batch["after"], z, settings.temperature, generator)
+                target = batch["taught"][..., 0] + settings.discount * future  # (b, n)
+            value = networks.action_values(networks.critics, batch["before"], batch["action"], z)  # (2, b, n)
+            critic_loss = ((value - target) ** 2).mean(dim=(1, 2)).sum()
+            divergence = kl(mean, variance).mean()
+            optimizers["critic"].zero_grad()
+            (critic_loss + settings.kl_weight * divergence).backward()
+            nn.utils.clip_grad_norm_(encoder + critics, settings.gradient_norm)
+            optimizers["critic"].step()
+
+            # Actor: it is told z, but doesn't teach it.
+            gain = networks.soft_value(
+                networks.critics, batch["before"], z.detach(), settings.temperature, generator
+            ).mean()
+            optimizers["actor"].zero_grad()
+            (-gain).backward(inputs=actor)
+            nn.utils.clip_grad_norm_(actor, settings.gradient_norm)
+            optimizers["actor"].step()
+            with torch.no_grad():
+                torch._foreach_lerp_(list(networks.targets.parameters()), critics, settings.target_average)
+        if not (torch.isfinite(critic_loss) and torch.isfinite(divergence) and torch.isfinite(gain)):
+            raise CourseError(
+                Bilingual(
+                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). learning_rate를 절반으로 줄여 다시 해 보십시오.",
+                    f"The loss is no longer a number (update {update}). Try again with half the learning_rate.",
+                )
+            )
+        update += 1
+        env_steps += int(trials.valid.sum())
+        seconds += time.perf_counter() - began
+        metrics = dict(
+            train_return=float(trials.returns(task.trial).mean()),
+            critic_loss=critic_loss.item(), kl=divergence.item(), actor_gain=gain.item(),
+        )  # fmt: skip
+        if update % settings.evaluate_every == 0 or update == settings.updates:
+            yield judge.snapshot(networks, update, env_steps, seconds, metrics, checkpoint)
+
+
+def check_task(task: Task, settings: Settings) -> None:
+    """Raise a CourseError unless trials are made of whole episodes in problems that come again."""
+    known_or_error(REDRAWS, settings.redraw, Bilingual("z를 다시 뽑는 때", "moment to draw z again"))
+    rewards = dict.fromkeys(["sensed", "dense"] if isinstance(task, PointRobot) else ["sensed"])
+    known_or_error(rewards, settings.critic_reward, Bilingual("크리틱의 보상", "reward of the critic"))
+    comes_again = task.problem_count is not None and not any(task.trial.instructed) and not task.trial.pauses
+    whole = not isinstance(task, TableTask) or not (task.tables.ends.any() or task.tables.random)
+    if not comes_again or not whole:
+        raise CourseError(
+            Bilingual(
+                f"여기의 PEARL은 문제의 수가 유한하고, 지시가 없고, 에피소드 길이가 일정한 태스크에서 학습합니다. {task.name} "
+                "태스크는 그렇지 않습니다. point-robot이나 gridnavi를 써 보십시오.",
+                "PEARL as written here learns on finitely many problems without instructions, whose episodes are all of "
+                f"one length. Task {task.name} is not like that. Try point-robot or gridnavi.",
+            )
+        )
+
+
+def on_device(task: Task, drawn: Drawn, device: torch.device) -> Drawn:
+    """The same problems, with tables and index on ``device``."""
+    tables = task.tables_on(device) if isinstance(task, TableTask) else None
+    return Drawn(tables, drawn.index.to(device))
+
+
+def episodes_of(task: Task, drawn: Drawn, trials: Trials, settings: Settings, rows: int) -> dict[str, Tensor]:
+    """The episodes of trials by problem, as ``Replay`` keeps them: (rows, copies · K, horizon, ·) of each name.
+
+    ``taught`` is the reward that the critic learns from; ``context`` is what the encoder reads.
+    """
+    transition = transition_of(task, drawn, trials)
+    taught = transition["reward"]
+    if settings.critic_reward == "dense":
+        goal = task.goals.to(trials.reward.device)[trials.problem][:, None]  # (B, 1, 2)
+        taught = dense_reward(trials.arrived, goal)[..., None]
+    columns = transition | dict(taught=taught, context=context_of(transition))
+    del columns["reward"]
+    return {name: column.reshape(rows, -1, task.trial.horizon, column.shape[-1]) for name, column in columns.items()}
+
+
+# -- judging ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def exact_sampling(task: Task) -> dict[str, float]:
+    """What posterior sampling returns with the exact posterior and exact actions, z held and z redrawn."""
+    room = point_robot if isinstance(task, PointRobot) else posterior_sampling
+    counted = torch.tensor(task.trial.counted)
+    found = {}
+    for name, held in (("posterior_sampling_return", "episode"), ("posterior_sampling_redrawn", "step")):
+        returns = room.sampled_returns(task, torch.Generator().manual_seed(2019), copies=100, held=held)
+        found[name] = float((returns * counted).sum(dim=1).mean())
+    return found
+
+
+class Judge:
+    """How PEARL fares on the test problems, beside exact numbers. It never draws from the training's generator."""
+
+    def __init__(self, task: Task, settings: Settings, product: Callable, redraw: Callable) -> None:
+        self.task, self.settings, self.product = task, settings, product
+        self.redraws = REDRAWS | {"episode": redraw}
+        self.references = references_of(task) | exact_sampling(task)
+        self.test, _ = evaluation_trials(task)
+
+    @torch.no_grad()
+    def snapshot(self, networks, update, env_steps, seconds, metrics, checkpoint) -> Snapshot:
+        task, settings = self.task, self.settings
+        test = on_device(task, self.test, next(networks.parameters()).device)
+        played = {}
+        for name, redraw in self.redraws.items():
+            generator = torch.Generator(test.index.device).manual_seed(7)
+            played[name] = play_trials(
+                networks, task, test, settings.latent, generator, greedy=True, product=self.product, redraw=redraw
+            )
+        trials, inference = played[settings.redraw]
+        episodes = returns_by_episode(trials.map(lambda x: x.cpu()), task.trial.episodes).mean(dim=0)  # (K,)
+        returns = {name: float(each.returns(task.trial).mean()) for name, (each, _) in played.items()}
+        metrics = metrics | dict(
+            test_return=returns[settings.redraw],
+            test_return_held=returns["episode"],
+            test_return_redrawn=returns["step"],
+            found=float((trials.reward > 0).any(dim=1).float().mean()),
+            **{f"return_{k + 1}": float(mean) for k, mean in enumerate(episodes)},
+            **beside_exact_belief(networks, task, test, trials, inference),
+        )
+        cpu = trials.map(lambda x: x.cpu())
+        return Snapshot(
+            method="pearl",
+            task=task.name,
+            update=update,
+            env_steps=env_steps,
+            seconds=seconds,
+            metrics=metrics,
+            references=self.references,
+            trials=cpu,
+            hidden=inference.mean.cpu(),
+            belief=exact_belief_about(task, cpu),
+            checkpoint=checkpoint,
+        )
+
+
+@torch.no_grad()
+def beside_exact_belief(
+    networks: Networks, task: Task, drawn: Drawn, trials: Trials, inference: Inference
+) -> dict[str, float]:
+    """The learned posterior beside the exact one, at the start of the first and of the last episode.
+
+    z says nothing by itself, so what counts is where it leads: samples of z are held for an episode, and the place
+    where that ends is compared with the goals that are still possible.
+
+    Returns:
+        ``possible_first``, ``possible_last``: of the samples, how many end near a goal that is still possible
+        (1 for the exact posterior). ``covered_first``, ``covered_last``: of the exact posterior's mass, how much lies
+        near one of ``SAMPLES`` samples; ``covered_exact_first``, ``…_last``: the same for samples from the exact
+        one. Empty where a goal is no place.
+    """
+    if not hasattr(task, "goals"):
+        return {}
+    if isinstance(task, PointRobot):
+        possible = point_robot.possible_goals(task, trials)  # (B, T, M)
+    else:
+        possible = exact_belief_about(task, trials.map(lambda x: x.cpu())).to(trials.reward.device) > 0
+    generator = torch.Generator(trials.reward.device).manual_seed(8)
+    found = {}
+    for name, first in (("first", 0), ("last", (task.trial.episodes - 1) * task.trial.horizon)):
+        mean, variance = inference.mean[:, first], inference.variance[:, first]  # (B, Z)
+        noise = torch.randn(SAMPLES, *mean.shape, generator=generator, device=mean.device)
+        ends = where_it_leads(networks, task, drawn, mean + variance.sqrt() * noise, generator)  # (n, B, ·)
+        left = possible[:, first].float()  # (B, M)
+        near = near_goals(task, ends) & possible[:, first]  # (n, B, M)
+        drawn_exactly = torch.multinomial(left, SAMPLES, replacement=True, generator=generator).T  # (n, B)
+        exactly = near_goals(task, goal_places(task, trials.reward.device)[drawn_exactly]) & possible[:, first]
+        found |= {
+            f"possible_{name}": float(near.any(dim=-1).float().mean()),
+            f"covered_{name}": float((near.any(dim=0).sum(dim=-1) / left.sum(dim=-1)).mean()),
+            f"covered_exact_{name}": float((exactly.any(dim=0).sum(dim=-1) / left.sum(dim=-1)).mean()),
+        }
+    return found
+
+
+def where_it_leads(networks: Networks, task: Task, drawn: Drawn, z: Tensor, generator: torch.Generator) -> Tensor:
+    """Where the greedy actor stands after an episode with each z held: (n, B, Z) → (n, B, ·)."""
+    many = Drawn(drawn.tables, drawn.index.repeat(len(z)))  # (n · B,)
+    running, flat = task.begin(many, generator), z.flatten(0, 1)
+    for _ in range(task.trial.horizon):
+        running.step(networks.choose(task.sensed(many, running.symbol, running.instruction), flat, generator, True))
+    return running.arrived.unflatten(0, z.shape[:2])
+
+
+def goal_places(task: Task, device: torch.device) -> Tensor:
+    """Where the goals lie: (M, 2) float32 points or (M,) int64 states."""
+    if isinstance(task, PointRobot):
+        return task.goals.to(device)
+    return torch.tensor([task.state(goal) for goal in task.goals], device=device)
+
+
+def near_goals(task: Task, place: Tensor) -> Tensor:
+    """Which goals would pay at a place: (…, ·) → (…, M) bool."""
+    goals = goal_places(task, place.device)
+    if isinstance(task, PointRobot):
+        return distance(place[..., None, :], goals) <= RADIUS
+    return place[..., None] == goals
