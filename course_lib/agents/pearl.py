@@ -67,7 +67,9 @@ class Settings:
     problems: int = 32  # in a gradient step, with one context each
     transitions: int = 32  # of each of these problems, for actor and critic
     replay: int = 200  # episodes of each problem that are kept
-    recent: int = 20  # of them, so many of the newest make contexts
+    informed: float = 1.0
+    natural: float = 1.0
+    recent: int = 100  # of them, so many of the newest make contexts
     latent: int = 5  # Z, size of z
     hidden: int = 64  # H, size of each network's two hidden layers
     learning_rate: float = 3e-3  # Adam, of all; falls linearly to a twentieth
@@ -158,12 +160,12 @@ class Encoder(nn.Module):
 
     def __init__(self, inputs: int, settings: Settings, generator: torch.Generator) -> None:
         super().__init__()
-        self.factor = layers(inputs, settings.hidden, 2 * settings.latent, generator)
+        self.factor = layers(inputs, settings.hidden, 2 * settings.latent, generator, gain=0.1)
 
     def forward(self, transitions: Tensor) -> tuple[Tensor, Tensor]:
         """(…, F + A + 1 + F) → mean and variance (…, Z) each."""
         mean, wide = self.factor(transitions).chunk(2, dim=-1)
-        return mean, F.softplus(wide) + 1e-6
+        return mean, (wide + 3).clamp(-12, 12).exp()
 
 
 class Critics(nn.Module):
@@ -351,12 +353,21 @@ class Replay:
             self.columns[name][:, slots.to(column.device)] = column
         self.written += new
 
-    def contexts(self, rows: Tensor, most: int, recent: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """For each row 1 … ``most`` of its recent episodes: (b, most · horizon, ·), and which are given, bool."""
-        device, count = rows.device, len(rows)
-        ages = torch.randint(min(recent, self.written, self.episodes), (count, most), generator=generator, device=device)
-        slots = (self.written - 1 - ages) % self.episodes
-        context = self.columns["context"][rows[:, None], slots]  # (b, most, horizon, ·)
+    def contexts(
+        self, rows: Tensor, most: int, recent: int, informed: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """For each row 1 … ``most`` of its recent episodes: (b, most · horizon, ·), and which are given, bool.
+
+        Of a part ``informed`` of the rows, the first of them is an episode in which something paid, if there is one.
+        """
+        device, count, newest = rows.device, len(rows), min(recent, self.written, self.episodes)
+        slots = (self.written - 1 - torch.arange(newest, device=device)) % self.episodes
+        chosen = torch.randint(newest, (count, most), generator=generator, device=device)
+        paid = (self.columns["context"][rows[:, None], slots][..., self.reward] > 0).any(dim=-1)  # (b, newest)
+        first = torch.multinomial(paid + 1e-9, 1, generator=generator)[:, 0]
+        lucky = torch.rand(count, generator=generator, device=device) < informed
+        chosen[:, 0] = torch.where(lucky, first, chosen[:, 0])
+        context = self.columns["context"][rows[:, None], slots[chosen]]  # (b, most, horizon, ·)
         episodes = torch.randint(1, most + 1, (count, 1), generator=generator, device=device)
         given = torch.arange(most, device=device) < episodes  # (b, most)
         return context.flatten(1, 2), given.repeat_interleave(context.shape[2], dim=1)
@@ -416,6 +427,7 @@ def train(
     drawn = on_device(task, drawn, device)
     rows = len(task.splits["train"])
     replay = Replay(rows, settings.replay)
+    replay.reward=task.sensed_size+len(task.actions)
     update, env_steps, seconds, metrics = 0, 0, 0.0, {}
     if resume is not None:
         networks.load_state_dict(resume["networks"])
@@ -458,7 +470,7 @@ def train(
         for _ in range(settings.gradient_steps):
             # What the context says of z, and transitions of the same problems.
             chosen = torch.randperm(rows, generator=generator, device=device)[: settings.problems]
-            context, given = replay.contexts(chosen, task.trial.episodes, settings.recent, generator)
+            context, given = replay.contexts(chosen, task.trial.episodes, settings.recent, settings.informed, generator)
             batch = replay.transitions(chosen, settings.transitions, generator)
             mean, variance = product(*networks.encoder(context), given)  # (b, Z)
             noise = torch.randn(mean.shape, generator=generator, device=device)
@@ -471,6 +483,10 @@ def train(
             value = networks.action_values(networks.critics, batch["before"], batch["action"], z)  # (2, b, n)
             critic_loss = ((value - target) ** 2).mean(dim=(1, 2)).sum()
             divergence = kl(mean, variance).mean()
+            if settings.natural:
+                context, given = replay.contexts(chosen, task.trial.episodes, settings.recent, 0.0, generator)
+                natural = kl(*product(*networks.encoder(context), given)).mean()
+                divergence = divergence + settings.natural*natural
             optimizers["critic"].zero_grad()
             (critic_loss + settings.kl_weight * divergence).backward()
             nn.utils.clip_grad_norm_(encoder + critics, settings.gradient_norm)
