@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -24,6 +25,7 @@ EXAMPLES = """\
   course train rl2 map --seed 0 --json out.json
   course train rl2 bandit --seconds 60 --save bandit.pt
   course train rl2 bandit --resume bandit.pt
+  course train rl2 bandit arms=10 pulls=100
   course results --methods dream rl2 --tasks map --seeds 10
   course build
   course build --check
@@ -64,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
     train.add_argument("method", metavar="METHOD", help=", ".join(METHODS))
     train.add_argument("task", metavar="TASK", help=", ".join(ENVIRONMENTS))
+    train.add_argument(
+        "sizes", nargs="*", metavar="OPTION=N", help="태스크의 크기 · the task's size: arms=10 pulls=100, episodes=25"
+    )
     train.add_argument("--seed", type=int, default=0, metavar="N", help="난수 시드 · seed (0)")
     length = train.add_mutually_exclusive_group()
     length.add_argument(
@@ -92,7 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     results.set_defaults(run=_results)
     results.add_argument("--methods", nargs="+", default=[], metavar="METHOD", help="(모두 · all)")
-    results.add_argument("--tasks", nargs="+", default=[], metavar="TASK", help="(모두 · all)")
+    results.add_argument(
+        "--tasks", nargs="+", default=[], metavar="TASK", help='map "bandit pulls=100" … (모두 · all)'
+    )
     results.add_argument("--seeds", type=_positive(int), default=5, metavar="N", help="시드 0…N−1 · seeds (5)")
     results.add_argument("--updates", type=_positive(int), metavar="N", help="업데이트 수 · end after N updates")
     results.add_argument("--jobs", type=_positive(int), default=2, metavar="N", help="동시에 몇 개 · at once (2)")
@@ -154,8 +161,10 @@ def _train(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from course_lib import training
+    from course_lib.tasks import task_name
 
     overrides = {"updates": options.updates} if options.updates else {}
+    options.task = task_name(" ".join([options.task, *options.sizes]))
     settings = training.method_settings(options.method, options.task, **overrides)
     for path in (options.json, options.record, options.save):
         _require_writable(path)
@@ -306,7 +315,7 @@ def _write_table(options: argparse.Namespace, rows: list[dict], done: list[dict]
     command = ["course results", "--seeds", str(options.seeds)]
     for name in ("methods", "tasks"):
         if chosen := getattr(options, name):
-            command += [f"--{name}", *chosen]
+            command += [f"--{name}", *map(shlex.quote, chosen)]
     if options.updates:
         command += ["--updates", str(options.updates)]
     used = sorted({json.dumps(result["versions"], sort_keys=True) for result in done})
@@ -315,7 +324,9 @@ def _write_table(options: argparse.Namespace, rows: list[dict], done: list[dict]
         dict(command=" ".join(command), versions=[json.loads(versions) for versions in used], rows=rows),
     )
     titles = {result["task"]: make_task(result["task"]).title for result in done}
-    titles = {task: f"{title.ko} · {title.en}" for task, title in titles.items()}
+    titles = {  # with the size, where it isn't the usual one
+        task: "  ".join([f"{title.ko} · {title.en}", *task.split()[1:]]) for task, title in titles.items()
+    }
     picture = options.folder.with_suffix(".png")
     partial = picture.with_name(f".{picture.name}.partial")
     partial.write_bytes(results_png(done, titles, "학습한 초 · seconds of training"))

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from course_lib import training
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
-from course_lib.tasks import TASKS
+from course_lib.tasks import TASKS, task_name
 
 REACHED = 0.95  # of the optimum, kept to the end, is the target whose seconds are told
 CURVE_POINTS = 60  # kept of a learning curve
@@ -36,26 +36,27 @@ class Cell(NamedTuple):
     seed: int
 
     def path(self, folder: Path) -> Path:
-        return folder / f"{self.method}_{self.task}_{self.seed}.json"
+        return folder / f"{self.method}_{self.task.replace(' ', ',')}_{self.seed}.json"
 
 
 def cells(methods: list[str], tasks: list[str], seeds: int) -> list[Cell]:
-    """Every training of these methods on these of their tasks; an empty list means all.
+    """Every training of these methods on these of their tasks.
+
+    An empty list means all: of tasks, those that the methods have settings for, in each size that has its own.
 
     Raises:
         CourseError: an unknown name, or no method has settings for any of the tasks.
     """
     for method in methods:
         known_or_error(training.METHODS, method, Bilingual("방법", "method"))
-    for task in tasks:
-        known_or_error(TASKS, task, Bilingual("태스크", "task"))
-    found = [
-        Cell(method, task, seed)
-        for method in methods or training.METHODS
-        for task in training.METHODS[method].settings
-        if task in (tasks or TASKS)  # a method may have settings for a task of its own, too
-        for seed in range(seeds)
-    ]
+    asked = [task_name(task) for task in tasks]
+    found = []
+    for method in methods or training.METHODS:
+        settings = training.METHODS[method].settings
+        for task in asked or settings:
+            bare = task.split()[0]
+            if bare in settings and bare in TASKS:  # a method may have settings for a task of its own, too
+                found += [Cell(method, task, seed) for seed in range(seeds)]
     if not found:
         raise CourseError(
             Bilingual(

@@ -19,12 +19,12 @@ from course_lib.agents import dpt, dream, e_rl2, first_explore, rl2, rl2_replay,
 from course_lib.agents.evaluation import exact_belief_about
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
-from course_lib.tasks import Trials, make_task
+from course_lib.tasks import Trials, make_task, named_options
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to train: the generator, and its settings by task."""
+    """A way to train: the generator, and its settings by task, or by a task's size where sizes differ in them."""
 
     train: Callable[..., Iterator[Snapshot]]
     settings: dict
@@ -45,11 +45,21 @@ METHODS = {
 def method_settings(method: str, task: str, **overrides):
     """The settings of a method on a task, with some of them replaced.
 
+    A size without settings of its own has those that agree with it in most options: "bandit arms=3 pulls=100"
+    those of "bandit pulls=100" rather than those of "bandit".
+
     Raises:
-        CourseError: unknown method, task or setting.
+        CourseError: unknown method, task, option of the task, or setting.
     """
     found = known_or_error(METHODS, method, Bilingual("방법", "method"))
-    settings = known_or_error(found.settings, task, Bilingual("태스크", "task"))
+    bare, options = named_options(task)
+    known_or_error(found.settings, bare, Bilingual("태스크", "task"))
+    closest, most = bare, 0
+    for name in found.settings:
+        other, theirs = name.split()[0], name.split()[1:]
+        if other == bare and set(theirs) <= {f"{o}={v}" for o, v in options.items()} and len(theirs) > most:
+            closest, most = name, len(theirs)
+    settings = found.settings[closest]
     names = [f.name for f in fields(settings)]
     for name in overrides:
         known_or_error(dict.fromkeys(names), name, Bilingual("설정", "setting"))
@@ -69,23 +79,28 @@ def stream(
     """Train ``method`` on ``task``, one snapshot at a time.
 
     Args:
+        task: a name as ``make_task`` takes it, such as "map" or "bandit arms=10 pulls=100".
         seed: of the generator from which every random draw of the training comes.
-        resume: a ``snapshot.checkpoint()`` of the same method and task.
+        resume: a ``snapshot.checkpoint()`` of the same method and task, of the same size.
         functions: the learner's own functions, in place of the reference ones (see the method's ``train``).
         overrides: settings to replace, such as ``updates=50``.
     Raises:
-        CourseError: unknown method, task or setting; a checkpoint of another one.
+        CourseError: unknown method, task, option of the task, or setting; a checkpoint of another one.
     """
     settings = method_settings(method, task, **overrides)
-    if resume is not None and {resume.get("method"), resume.get("task")} != {method, task}:
+    made = make_task(task)
+    if resume is not None and (resume.get("method"), resume.get("task")) != (method, made.name):
+        of = f"{resume.get('method')} {resume.get('task')}"
         raise CourseError(
             Bilingual(
-                f"이 체크포인트는 {method} {task}의 것이 아닙니다. 같은 방법과 태스크로 저장한 파일을 주십시오.",
-                f"This checkpoint is not one of {method} on {task}. Give one saved by the same method and task.",
+                f"이 체크포인트는 {of}의 것이고 {method} {made.name}의 것이 아닙니다. "
+                "같은 방법과 같은 크기의 태스크로 저장한 파일을 주십시오.",
+                f"This checkpoint is one of {of}, not of {method} {made.name}. "
+                "Give one saved by the same method on the same task of the same size.",
             )
         )
     generator = torch.Generator(device).manual_seed(seed)
-    return METHODS[method].train(make_task(task), settings, generator, resume, **(functions or {}))
+    return METHODS[method].train(made, settings, generator, resume, **(functions or {}))
 
 
 def use_one_thread() -> None:
@@ -121,7 +136,17 @@ def snapshot_from_dict(data: dict) -> Snapshot:
     """The inverse of ``snapshot_to_dict``, up to its rounding."""
     wide = {torch.int16: torch.int64, torch.float16: torch.float32}
     trials = Trials(**{name: column.to(wide.get(column.dtype, column.dtype)) for name, column in data["trials"].items()})
-    belief = exact_belief_about(make_task(data["task"]), trials)
+    task = make_task(data["task"])
+    if trials.action.shape[1] > task.trial.length:
+        raise CourseError(
+            Bilingual(
+                f"기록의 트라이얼은 {trials.action.shape[1]}걸음이지만 {task.name}의 트라이얼은 길어야 "
+                f"{task.trial.length}걸음입니다. 이 태스크의 같은 크기에서 만든 기록을 주십시오.",
+                f"The recorded trials have {trials.action.shape[1]} steps, but those of {task.name} have at most "
+                f"{task.trial.length}. Give a recording of this task in the same size.",
+            )
+        )
+    belief = exact_belief_about(task, trials)
     unit = data.pop("hidden_unit", 1 / 127)
     hidden = None if data["hidden"] is None else data["hidden"].float() * unit
     return Snapshot(**data | dict(trials=trials, hidden=hidden, belief=belief))

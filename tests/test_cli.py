@@ -69,6 +69,24 @@ def test_a_whole_training(train, capsys):
     assert "test_return 0.400" in said.out and "rl2 map" in said.err
 
 
+def test_a_size_is_said_after_the_task(train):
+    seen = []
+    sized = ("rl2", "bandit", "pulls=100", "arms=10", "--seed", "3", "--json", "out.json")
+    status, result = train(*sized, stream=fake(seen=seen))
+    assert status == 0 and seen[0][:3] == ("rl2", "bandit arms=10 pulls=100", 3)
+    assert result["task"] == "bandit arms=10 pulls=100"
+
+
+def test_a_checkpoint_of_another_size_is_refused(tmp_path, capsys):
+    saved = str(tmp_path / "small.pt")
+    assert cli.main(["train", "rl2", "bandit", "pulls=3", "--updates", "1", "--save", saved]) == 0
+    capsys.readouterr()
+    assert cli.main(["train", "rl2", "bandit", "pulls=4", "--updates", "2", "--resume", saved]) == 2
+    said = capsys.readouterr().err
+    assert "is one of rl2 bandit pulls=3, not of rl2 bandit pulls=4" in said and "Traceback" not in said
+    assert cli.main(["train", "rl2", "bandit", "pulls=3", "--updates", "2", "--resume", saved]) == 0
+
+
 def test_seconds_end_it(train):
     status, result = train("rl2", "map", "--seconds", "5", "--json", "out.json")
     assert status == 0 and result["seconds"] == 5.0 and not result["interrupted"]
@@ -113,6 +131,9 @@ def test_recording_is_asked_for(train, monkeypatch, tmp_path):
     [
         (["rl3", "map"], "Give one of: rl2"),
         (["rl2", "mop"], "map, homework-map"),
+        (["rl2", "bandit", "10"], "It has: arms, pulls"),
+        (["rl2", "bandit", "arms=1"], "at least 2 arms"),
+        (["rl2", "map", "arms=3"], "It has none"),
         (["rl2", "map", "--json", "nowhere/out.json"], "can't be written"),
         (["rl2", "map", "--json", "."], "can't be written"),
         (["rl2", "map", "--resume", "nothing.pt"], "can't be read"),

@@ -40,15 +40,31 @@ def made_up(monkeypatch):
 def test_all_methods_on_their_tasks_are_wanted():
     everything = results.cells([], [], 2)
     assert {(c.method, c.task) for c in everything} == {
-        (name, task) for name, method in training.METHODS.items() for task in method.settings if task in TASKS
+        (name, task)
+        for name, method in training.METHODS.items()
+        for task in method.settings
+        if task.split()[0] in TASKS
     }
     assert results.cells(["rl2"], ["map", "bandit"], 2) == [
-        results.Cell("rl2", task, seed) for task in ("bandit", "map") for seed in (0, 1)
+        results.Cell("rl2", task, seed) for task in ("map", "bandit") for seed in (0, 1)
     ]
 
 
+def test_a_size_has_its_own_file(made_up, tmp_path):
+    wanted = results.cells(["rl2"], ["bandit pulls=100 arms=10", "bandit"], 1)
+    assert [cell.task for cell in wanted] == ["bandit arms=10 pulls=100", "bandit"]
+    list(results.run(wanted, tmp_path))
+    names = {"rl2_bandit,arms=10,pulls=100_0.json", "rl2_bandit_0.json"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    done, missing, broken = results.done_and_missing(wanted, tmp_path)
+    assert [result["task"] for result in done] == [cell.task for cell in wanted] and not missing and not broken
+    (tmp_path / "rl2_bandit_0.json").rename(wanted[0].path(tmp_path))  # another size's is not believed
+    _, missing, broken = results.done_and_missing(wanted[:1], tmp_path)
+    assert missing == wanted[:1] and len(broken) == 1
+
+
 @pytest.mark.parametrize(
-    ("methods", "tasks", "named"), [(["rl3"], [], "rl2"), ([], ["mapp"], "map"), (["dream"], ["bandit"], "bandit")]
+    ("methods", "tasks", "named"), [(["rl3"], [], "rl2"), ([], ["mapp"], "map"), (["dream"], ["bandit"], "bandit"), ([], ["bandit arm=3"], "arms")]
 )
 def test_what_is_not_there_is_said(methods, tasks, named):
     with pytest.raises(CourseError, match=named):
@@ -137,6 +153,15 @@ def test_the_command_trains_goes_on_and_leaves_table_and_picture(made_up, tmp_pa
     assert status == 0 and len(made_up) == 3 and "rl2_map_1.json" in shown.err
     status, shown = run_command(capsys, *arguments, "--table")
     assert status == 0 and len(made_up) == 3 and "0.800" in shown.out
+
+
+def test_the_command_takes_a_size(made_up, tmp_path, capsys):
+    folder = tmp_path / "table"
+    arguments = ("--methods", "rl2", "--tasks", "bandit pulls=3", "--seeds", "1", "--jobs", "1", "--folder", str(folder))
+    assert run_command(capsys, *arguments)[0] == 0 and made_up == [("rl2", "bandit pulls=3", 0)]
+    table = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
+    assert table["command"].endswith("--tasks 'bandit pulls=3'")
+    assert (tmp_path / "table.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_interrupted_it_keeps_what_is_done(monkeypatch, tmp_path, capsys):

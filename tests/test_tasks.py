@@ -9,7 +9,7 @@ import torch
 from slow_city import DOWN, END, LEFT, RIDE, RIGHT, RULES, UP, SlowTrial, buses_of
 
 from course_lib.bilingual import CourseError
-from course_lib.tasks import Drawn, RunningTrials, TrialShape, make_task, map_city, play
+from course_lib.tasks import TASKS, Drawn, RunningTrials, TrialShape, make_task, map_city, play, task_name
 
 CITIES = tuple(RULES)
 
@@ -328,6 +328,32 @@ def test_draws_stay_inside_the_split():
     assert task.each(3).index.tolist() == [7, 7, 7]
 
 
+# -- names and sizes -----------------------------------------------------------------------------------------
+
+
+def test_the_name_of_a_task_says_its_size_and_gives_it_again():
+    sized = make_task("bandit", pulls=100, arms=10)
+    assert sized.name == "bandit arms=10 pulls=100" == task_name("bandit pulls=100", arms=10)
+    assert make_task(sized.name) is sized and (sized.arms, sized.pulls) == (10, 100)
+    usual = make_task("bandit")
+    assert usual.name == "bandit" and make_task("bandit arms=5", pulls=10) is usual
+    assert make_task("random-mdp", episodes=25).name == "random-mdp episodes=25"
+    assert all(make_task(name).name == name for name in TASKS)
+
+
+def test_a_value_that_only_equals_a_good_one_is_refused_whatever_was_made_before():
+    make_task("bandit", arms=7)
+    with pytest.raises(CourseError, match="7.0"):
+        make_task("bandit", arms=7.0)
+
+
+def test_an_unknown_option_is_answered_with_the_known_ones():
+    with pytest.raises(CourseError, match="arms, pulls"):
+        make_task("bandit", arm=3)
+    with pytest.raises(CourseError, match="none"):
+        make_task("map", size=3)
+
+
 # -- mistakes ------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +363,15 @@ def test_draws_stay_inside_the_split():
         lambda: make_task("mapp"),
         lambda: make_task("bandit", arms=1),
         lambda: make_task("bandit", pulls=0),
+        lambda: make_task("bandit", arm=3),
+        lambda: make_task("bandit", arms=[3]),
+        lambda: make_task("bandit", arms=5.0),
+        lambda: make_task("bandit", arms=True),
+        lambda: make_task("bandit pulls"),
+        lambda: make_task("bandit pulls=many"),
+        lambda: make_task("bandit 10"),
+        lambda: make_task("map", arms=3),
+        lambda: make_task("random-mdp", episodes=0),
         lambda: make_task("map").draw(1, generator(), "train ing"),
         lambda: make_task("map").check_problem(24),
         lambda: make_task("map").check_problem(-1),

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from course_lib import training
+from course_lib.agents import rl2
 from course_lib.bilingual import CourseError
+from course_lib.tasks import make_task
 
 
 def short(task="map", method="rl2", **settings):
@@ -23,6 +25,28 @@ def test_a_recording_plays_what_was_recorded(task, method, tmp_path):
         torch.testing.assert_close(before.hidden, after.hidden, atol=0.51 * finest, rtol=0)
         if task == "map":
             assert torch.equal(before.belief, after.belief)
+
+
+def test_a_recording_knows_the_size_of_its_task(tmp_path):
+    seen = list(training.record(short("bandit arms=3 pulls=7"), tmp_path / "a.recording"))
+    (played, *_) = training.replay(tmp_path / "a.recording")
+    assert played.task == seen[0].task == "bandit arms=3 pulls=7"
+    assert make_task(played.task).pulls == played.trials.action.shape[1] == 7
+    content = training.load_whole(tmp_path / "a.recording")
+    content["snapshots"][0]["task"] = "bandit arms=3 pulls=6"
+    training.save_whole(content, tmp_path / "b.recording")
+    with pytest.raises(CourseError, match="pulls=6"):
+        list(training.replay(tmp_path / "b.recording"))
+
+
+def test_settings_are_those_of_the_closest_size(monkeypatch):
+    known = {"bandit": 1, "bandit pulls=100": 2, "bandit arms=10 pulls=100": 3, "bandit arms=10": 4}
+    settings = {name: rl2.Settings(updates=updates) for name, updates in known.items()}
+    monkeypatch.setitem(training.METHODS, "rl2", training.Method(rl2.train, settings))
+    asked = ["bandit", "bandit arms=3", "bandit pulls=100", "bandit arms=3 pulls=100", "bandit arms=10 pulls=100"]
+    assert [training.method_settings("rl2", task).updates for task in asked] == [1, 1, 2, 2, 3]
+    assert training.method_settings("rl2", "bandit arms=10 pulls=9").updates == 4
+    assert training.method_settings("rl2", "bandit pulls=100 arms=5").updates == 2
 
 
 def test_a_recording_keeps_only_the_trials_asked_for(tmp_path):
@@ -62,7 +86,10 @@ def test_a_file_that_is_no_recording_gives_a_sentence(tmp_path):
         (lambda: training.stream("rl3", "map"), "rl2"),
         (lambda: training.stream("rl2", "maps"), "homework-map"),
         (lambda: training.stream("rl2", "map", learning_rat=1), "learning_rate"),
+        (lambda: training.stream("rl2", "bandit arm=3"), "arms, pulls"),
         (lambda: training.stream("rl2", "map", resume={"method": "rl2", "task": "bandit"}), "map"),
+        (lambda: training.stream("rl2", "bandit", resume={"method": "rl2", "task": "bandit pulls=9"}), "pulls=9"),
+        (lambda: training.stream("rl2", "bandit pulls=9", resume={"method": "rl2", "task": "bandit"}), "same size"),
     ],
 )
 def test_unknown_names_are_answered_with_the_known_ones(call, named):

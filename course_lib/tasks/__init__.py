@@ -1,5 +1,9 @@
 """What is explored. ``make_task(name)`` gives a task of the course.
 
+A task that comes in sizes is made in another one by its options, ``make_task("bandit", arms=10, pulls=100)``, and
+its name then says so: ``"bandit arms=10 pulls=100"``. That name alone gives the same task again, so whatever keeps
+the name of a task (a snapshot, a checkpoint, a recording, a file of results) keeps its size.
+
 A new task in twenty lines
 --------------------------
 Fill in the tables (``Tables`` says what each is, ``tasks.task`` explains the words and letters), and say what
@@ -45,9 +49,11 @@ environment needs neither (``tasks.bring``). ``tests/test_new_task.py`` runs the
 
 from __future__ import annotations
 
-from functools import cache
+import inspect
+from collections.abc import Hashable
+from functools import lru_cache
 
-from course_lib.bilingual import Bilingual, known_or_error
+from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.city import City, distracting_bus, homework_map, map_city
 from course_lib.tasks.cooking import Cooking
@@ -71,21 +77,81 @@ TASKS = {
 }
 
 
-@cache
-def make_task(name: str, **options):
+def make_task(name: str, **options) -> Task:
     """The task of this name. A task is data that nobody changes, so the same call gives the same object.
 
     Args:
-        name: one of ``TASKS``.
-        options: for tasks that have a size, such as ``make_task("bandit", arms=10, pulls=100)``.
+        name: one of ``TASKS``, or with options that differ from the usual ones, ``"bandit pulls=100"``.
+        options: for tasks that come in sizes, such as ``make_task("bandit", arms=10, pulls=100)``.
     Raises:
-        CourseError: no task has this name.
+        CourseError: no task has this name, or it has no such option, or not of this value.
     """
-    return known_or_error(TASKS, name, Bilingual("태스크", "task"))(**options)
+    name, options = named_options(name, options)
+    for option, value in options.items():
+        if not isinstance(value, Hashable):  # a task is made once for each value, so it must be able to be a key
+            raise CourseError(
+                Bilingual(
+                    f"{name}의 {option}에는 수처럼 바뀌지 않는 값을 주십시오. 받은 값: {value!r}.",
+                    f"{option} of {name} must be a value that can't change, such as a number. Got {value!r}.",
+                )
+            )
+    return _made(name, **options)
+
+
+@lru_cache(maxsize=None, typed=True)  # typed: 5 is a number of arms, and 5.0 and True are not
+def _made(name: str, **options) -> Task:
+    task = TASKS[name](**options)
+    task.name = " ".join([name, *(f"{option}={value}" for option, value in options.items())])
+    return task
+
+
+def task_name(name: str, **options) -> str:
+    """The whole name of a task: without options that say the usual, and the others in their order."""
+    return make_task(name, **options).name
+
+
+def named_options(name: str, options: dict | None = None) -> tuple[str, dict]:
+    """A name that may hold options, and more of them → the bare name, and the options that are not the usual ones.
+
+    Raises:
+        CourseError: there is no such task, or it has no such option.
+    """
+    bare, *words = str(name).split() or [""]
+    make = known_or_error(TASKS, bare, Bilingual("태스크", "task"))
+    usual = {option: p.default for option, p in inspect.signature(make).parameters.items()}
+    given = [word.partition("=") for word in words]
+    given = {option: number(value) if equals else None for option, equals, value in given} | (options or {})
+    for option in given:
+        if option not in usual:
+            names = ", ".join(usual)
+            known_ko = f"다음을 쓸 수 있습니다: {names}" if usual else "이 태스크에는 옵션이 없습니다"
+            known_en = f"It has: {names}" if usual else "It has none"
+            raise CourseError(
+                Bilingual(
+                    f"{bare}에 {option!r}라는 옵션은 없습니다. {known_ko}.",
+                    f"{bare} has no option {option!r}. {known_en}.",
+                )
+            )
+    changed = {
+        option: given[option]
+        for option, value in usual.items()
+        if option in given and (type(given[option]), given[option]) != (type(value), value)
+    }
+    return bare, changed
+
+
+def number(text: str) -> int | float | str:
+    """The number that a word of a task's name says; the word itself, if it is none."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
 
 
 __all__ = [
     "TASKS", "BernoulliBandit", "City", "Cooking", "Drawn", "GridNavi", "PointRobot", "RandomMDP", "RevealingArm",
     "Running", "RunningTrials", "TableFamily", "TableTask", "Tables", "Task", "TrialShape", "Trials",
-    "distracting_bus", "homework_map", "make_task", "map_city", "play",
+    "distracting_bus", "homework_map", "make_task", "map_city", "named_options", "play", "task_name",
 ]  # fmt: skip
