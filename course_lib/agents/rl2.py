@@ -46,6 +46,7 @@ class Settings:
     learning_rate: float = 3e-3  # Adam; falls linearly to a tenth over the training
     discount: float = 0.99  # γ, per step of the trial
     trace: float = 0.95  # λ of the generalised advantage estimate
+    value_trace: float | None = None  # λ of what the value is taught; None: the same
     clip: float = 0.2  # ε of PPO
     entropy: float = 0.01  # weight of the entropy bonus; falls linearly to zero
     value_weight: float = 0.5  # weight of the value loss
@@ -310,11 +311,11 @@ def train(
         reward, trial_over, acts, counts = judge.lesson(trials)  # (B, T) each
         with torch.no_grad():
             _, value = policy.heads(hidden)  # (B, T)
-            advantage = advantages(
-                (reward - settings.reward_centre * acts) * settings.reward_scale, value,
-                trials.done, trial_over, settings.discount, settings.trace,
-            )  # fmt: skip
-            target = advantage + value
+            scaled = (reward - settings.reward_centre * acts) * settings.reward_scale
+            flow = scaled, value, trials.done, trial_over, settings.discount
+            advantage = advantages(*flow, settings.trace)
+            patient = settings.value_trace not in (None, settings.trace)
+            target = value + (advantages(*flow, settings.value_trace) if patient else advantage)
             centred = advantage[acts]
             advantage = (advantage - centred.mean()) / (centred.std() + 1e-6)
             log_prob, _ = policy.log_prob_and_entropy(logits, trials.action)  # (B, T)
