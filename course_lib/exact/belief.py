@@ -44,7 +44,12 @@ def _possible(tables: Tables, trials: Trials, lanes: Tensor) -> Tensor:
     """``possible_problems`` of some of the trials: (b, T, M) bool."""
     # Everything at once: would problem m have shown this symbol, made this transition, paid this reward?
     state, action, valid = trials.state[lanes], trials.action[lanes], trials.valid[lanes]
-    shows = tables.sense[:, state] == trials.symbol[lanes]  # (M, b, T)
+    symbol = trials.symbol[lanes]
+    if tables.pictures is None:
+        shows = tables.sense[:, state] == symbol  # (M, b, T)
+    else:  # whichever picture it was, it is drawn alike in every problem that has pictures there
+        picture = symbol - tables.sense[:, state]
+        shows = (picture >= 0) & (picture < tables.pictures[state])
     moves = tables.next_state[:, state, action] == trials.arrived[lanes]
     agrees = moves | ~valid  # a pause or padding tells nothing about the problem
     if tables.reward.shape[0] > 1:

@@ -36,6 +36,7 @@ class Tables:
     reward_noise: str = "none"
     transition: Tensor | None = None  # (M, S, A, S) float32: the chance of arriving in each state
     instruction_chance: Tensor | None = None  # (M, I) float32: how often each is asked; None: 1 … I−1 alike
+    pictures: Tensor | None = None  # (S,) int64: so many symbols, from ``sense`` on, one drawn each time; None: 1
 
     def __post_init__(self) -> None:
         for f in fields(self):  # row by row in memory, so that one number finds an entry
@@ -60,7 +61,10 @@ class Tables:
 
     @property
     def random(self) -> bool:
-        """Whether chance has a part in what happens: then no single step rules a problem out for certain."""
+        """Whether chance has a part in what happens: then no single step rules a problem out for certain.
+
+        ``pictures`` have no part in it: they are drawn alike in all problems, so they change only what is seen.
+        """
         return self.transition is not None or self.reward_noise != "none"
 
     @cached_property
@@ -187,6 +191,7 @@ class RunningTrials(Running):
         self._sense_row = drawn.index * tables.states  # (B,) where each problem's states begin
         self._next_row = self._sense_row * tables.actions
         self._starts = torch.full_like(drawn.index, tables.start)
+        self._picture = self._drawn_picture(len(drawn.index), generator)
         super().__init__(task, drawn, generator)
         self._rewards = tables.reward_by_problem.flatten()
         if task.end_action is not None:
@@ -200,9 +205,18 @@ class RunningTrials(Running):
         asked = self.problem[:, None] * self.tables.instructions + self._instruction  # (B, K)
         self._reward_rows = asked.flatten() * (self.tables.states * self.tables.actions)
 
+    def _drawn_picture(self, count: int, generator: torch.Generator) -> Tensor | None:
+        """Which picture each trial would see now, if it stands where there are some: from 0 to 1, (B,)."""
+        if self.tables.pictures is None:
+            return None
+        return torch.rand(count, generator=generator, device=generator.device)
+
     @property
     def symbol(self) -> Tensor:
-        return self.tables.sense.view(-1).index_select(0, self._sense_row + self.state)  # (B,)
+        symbol = self.tables.sense.view(-1).index_select(0, self._sense_row + self.state)  # (B,)
+        if self._picture is None:
+            return symbol
+        return symbol + (self._picture * self.tables.pictures[self.state]).long()
 
     def restarted(self, again: Tensor) -> Tensor:
         return self._starts
@@ -222,6 +236,7 @@ class RunningTrials(Running):
 
     def dynamics(self, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         task, tables = self.task, self.tables
+        self._picture = self._drawn_picture(len(action), self.generator)
         now = self._first_episode + self.episode  # (B,) this trial's episode among all
         place = torch.add(action, self.state, alpha=tables.actions)  # (B,) of (state, action) in its table
         reward_place = self._reward_rows.index_select(0, now) + place

@@ -1,0 +1,87 @@
+"""MetaCURE: an explorer that is paid for what knowing the task would have helped to predict.
+
+Paper: Zhang, Wang, Hu, Chen, Chen, Fan, Zhang (2020), "MetaCURE: Meta Reinforcement Learning with Empowerment-Driven
+Exploration". Two predictors say what comes next, one that knows the context so far and one that knows the task; the
+explorer is paid the difference. Checked in the authors' release (github.com/NagisaZj/MetaCURE-Public,
+rlkit/torch/sac/sac.py, class ExpSACFinSubtract3): the squared error of predicting reward and next state from the
+context, less that of a predictor that belongs to the task alone. As log-chances:
+
+    r_t = log p(s_{t+1} | μ, s_t, a_t) − log p(s_{t+1} | τ_:t, a_t).
+
+In expectation that is I(s_{t+1}; μ | τ_:t, a_t): what the step tells about the problem. The noise, which no one can
+predict, is in both terms and cancels: where ``mame`` watches television, this explorer reads the map. By the chain
+rule the rewards of an episode sum to I(τ; μ), the exact information of ``course_lib.exact.information``. And there is
+its trap: all of the problem counts, whether execution has a use for it or not (tasks ``distracting-bus`` and
+``hurried-bus``). DREAM's explorer is paid I(τ; z) instead, for a z that says only what execution needs.
+
+Departures from the release:
+
+- log-chances of symbols in place of squared errors of vectors, which is what makes the sum exact;
+- one predictor that is told the number of the problem, in place of one network for each training task;
+- execution, task inference, replay and behaviour are DREAM's (``curious``) and not PEARL's soft actor-critic, so that
+  two methods of this course differ by the explorer's pay and nothing else;
+- the explorer isn't paid the environment's reward on top: exploration pays none in these tasks.
+
+The function that a lesson teaches, ``empowerment``, is an argument of ``train``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.agents import curious
+from course_lib.agents.curious import Predictor, Settings, came_true, prediction_loss
+from course_lib.agents.snapshot import Snapshot
+from course_lib.tasks import TableTask
+
+SETTINGS = curious.settings_like_dream()
+
+
+def empowerment(guessed: Tensor, informed: Tensor) -> Tensor:
+    """How much better each step was expected by who knows the problem: (B, T), (B, T) → (B, T), in nats.
+
+    Args:
+        guessed: log-chances of what came next, of a predictor that knows what the episode has shown.
+        informed: those of a predictor that knows the problem.
+    """
+    return informed - guessed
+
+
+class Networks(curious.Networks):
+    """Beside the predictor that knows what was shown, one that knows the problem. Only training asks it."""
+
+    def __init__(self, task: TableTask, settings: Settings, generator: torch.Generator) -> None:
+        super().__init__(task, settings, generator)
+        draws = torch.randn(task.problem_count, settings.memory, generator=generator, device=generator.device)
+        self.problem = nn.Embedding.from_pretrained(draws, freeze=False)  # (M, H)
+        self.insider = Predictor(
+            settings.memory, len(task.tables.features), len(task.actions), settings.foresight, generator
+        )
+
+    def log_chances(self, table: Tensor, symbol: Tensor, action: Tensor, acted: Tensor, problem: Tensor) -> tuple:
+        """As in ``curious.Networks``, and the same of who knows the problem: (B, T), (B, T)."""
+        known = self.problem(problem)[:, None].expand(-1, action.shape[1], -1)  # (B, T, H)
+        informed = came_true(self.insider(known, symbol[:, :-1], action), symbol)
+        return *super().log_chances(table, symbol, action, acted, problem), informed
+
+
+def train(
+    task: TableTask,
+    settings: Settings,
+    generator: torch.Generator,
+    resume: dict | None = None,
+    *,
+    pay: Callable = empowerment,
+    predicting: Callable = prediction_loss,
+) -> Iterator[Snapshot]:
+    """Train and yield a snapshot before the first update and after every few; see ``curious.train``.
+
+    Args:
+        pay, predicting: the functions that the lesson teaches.
+    """
+    return curious.train(
+        task, settings, generator, resume, method="metacure", parts=Networks, pay=pay, predicting=predicting
+    )
