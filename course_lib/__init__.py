@@ -13,6 +13,7 @@ ENVIRONMENTS = {
     "cooking": "Cooking",
     "revealing-arm": "RevealingArm",
     "bandit": "Bandit",
+    "fixed-arm-bandit": "FixedArmBandit",
     "random-mdp": "RandomMDP",
     "gridnavi": "GridNavi",
     "point-robot": "PointRobot",

@@ -11,12 +11,13 @@ import torch
 from course_lib import training
 from course_lib.agents import first_explore, rl2
 from course_lib.bilingual import CourseError
-from course_lib.tasks import BernoulliBandit, make_task
+from course_lib.exact.references import references_of
+from course_lib.tasks import BernoulliBandit, FixedArmBandit, make_task
 from course_lib.views import panels
 
 TINY = BernoulliBandit(arms=3, pulls=6)
 SMALL = dict(updates=4, trials=64, evaluate_every=2)
-FIXED = first_explore.FixedArmBandit(arms=6, pulls=40)  # never exploring pays 80
+FIXED = FixedArmBandit(arms=6, pulls=40)  # never exploring pays 80
 FEW = replace(
     first_explore.SETTINGS["fixed-arm-bandit"], updates=40, trials=128, longest=10, evaluate_every=40
 )
@@ -117,9 +118,9 @@ def test_after_training_it_first_explores_then_exploits(episodes):
 
 def test_a_shortened_task_is_the_same_bandit():
     task = make_task("bandit")
-    short = first_explore.shortened(task, 4)
+    short = rl2.shortened(task, 4)
     assert (short.trial.episodes, task.trial.episodes) == (4, 10)
-    assert first_explore.shortened(task, 40).trial == task.trial
+    assert rl2.shortened(task, 40).trial == task.trial
     assert isinstance(short, BernoulliBandit)
 
 
@@ -132,11 +133,29 @@ def test_the_fixed_arm_bandit_and_what_is_known_of_it():
     assert (means[:, 0] == 2.0).all()
     assert float(means[:, 1:].mean()) == pytest.approx(0, abs=0.01)
     assert float(means[:, 1:].std()) == pytest.approx(2, abs=0.01)
-    references = FIXED.references()
+    references = references_of(FIXED)
     assert references["no_exploration_return"] == 80.0
     assert references["oracle_return"] == pytest.approx(40 * float(means.amax(dim=1).mean()), abs=0.3)
     with pytest.raises(CourseError, match="split"):
         FIXED.draw(3, generator(), "validation")
+    below = references_of(FixedArmBandit(arms=3, pulls=10, fixed=-1.0))  # pulling another arm blindly pays 0
+    assert below["no_exploration_return"] == 0.0
+    means = FixedArmBandit(arms=3, fixed=-1.0).draw(200_000, generator()).tables.reward[:, 0, 0]
+    assert below["oracle_return"] == pytest.approx(10 * float(means.amax(dim=1).mean()), abs=0.1)
+
+
+@pytest.mark.parametrize("options", [dict(arms=1), dict(pulls=2.5), dict(fixed=math.nan), dict(spread=0), dict(spread="2")])
+def test_a_fixed_arm_bandit_that_makes_no_sense_is_a_sentence(options):
+    with pytest.raises(CourseError, match="needs whole numbers"):
+        make_task("fixed-arm-bandit", **options)
+
+
+def test_somebody_may_ask_for_the_means_of_the_arms():
+    drawn = FIXED.problem_from([2.0, 0, 0, 0, 0, 7.0], 3)
+    assert drawn.tables.reward[:, 0, 0].tolist() == [[2.0, 0, 0, 0, 0, 7.0]] * 3
+    for means in ([1, 2], [1, 2, 3, 4, 5, math.inf], "arms", [[1], [2, 3]]):
+        with pytest.raises(CourseError, match="mean rewards"):
+            FIXED.problem_from(means, 3)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -149,9 +168,7 @@ def test_where_exploring_costs_it_explores_nevertheless(seed):
 
 
 def test_rl2_learns_there_not_to_explore():
-    settings = replace(
-        rl2.SETTINGS["bandit"], updates=24, trials=96, reward_centre=1.0, reward_scale=0.1, evaluate_every=24
-    )
+    settings = replace(rl2.SETTINGS["fixed-arm-bandit"], updates=24, trials=96, evaluate_every=24)
     *_, last = rl2.train(FIXED, settings, generator())
     assert last.env_steps == 24 * 96 * 40
     assert last.metrics["test_return"] == pytest.approx(80, abs=1.5)

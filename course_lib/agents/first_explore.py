@@ -14,7 +14,7 @@ trained, neither on the trial's return:
 After training, explore for k episodes, then exploit: which k pays best in a trial is measured on training
 problems. What is given up for this: the explorer doesn't mind what it costs, and nothing is learned while
 exploiting. So where exploring is cheap, as in the Bernoulli bandit, RL² ends higher; where it is dear, as in
-``FixedArmBandit``, RL² pulls arm 0 for ever and this doesn't.
+task ``fixed-arm-bandit``, RL² pulls arm 0 for ever and this doesn't.
 
 Departures:
 
@@ -42,7 +42,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
@@ -50,16 +50,13 @@ from torch import Tensor, nn
 from course_lib.agents.dpt import tokens_of
 from course_lib.agents.evaluation import evaluation_trials
 from course_lib.agents.networks import gru, linear
-from course_lib.agents.rl2 import sample, trial_advantages
+from course_lib.agents.rl2 import sample, shortened, trial_advantages
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.exact.bandit_algorithms import greedy as greedy_scores
 from course_lib.exact.bandits import bandit_belief
 from course_lib.exact.references import references_of
-from course_lib.tasks import (
-    BernoulliBandit, Drawn, Running, TableFamily, Tables, Task, Trials, TrialShape, play,
-)  # fmt: skip
-from course_lib.tasks.task import check_split
+from course_lib.tasks import BernoulliBandit, Drawn, Running, Task, Trials, play
 
 
 @dataclass(frozen=True)
@@ -149,55 +146,6 @@ def worth_of_exploring(explored: Tensor, exploited: Tensor, episodes: int) -> Te
     given = torch.cat([torch.zeros_like(explored[:, :1]), explored[:, :-1].cumsum(dim=1)], dim=1)  # (B, L)
     left = episodes - torch.arange(explored.shape[1], device=explored.device)  # K … K − L + 1
     return (given + left * exploited).mean(dim=0)
-
-
-# -- where it wins: the paper's bandit with one fixed arm ----------------------------------------------------
-
-
-class FixedArmBandit(TableFamily):
-    """Arm 0 always pays the same on average; the others' means are drawn anew, and are mostly lower.
-
-    Source: First-Explore's released bandits with one fixed arm, of 10 arms and 100 pulls: all means but arm
-    0's are from N(0, 1), and the noise is 0.5. Here all is twice as large, so that the noise is 1; arm 0 is
-    noisy as well; and it pays more by default, 1 in their units, so that few arms are better and exploring
-    costs much.
-    """
-
-    def __init__(self, arms: int = 10, pulls: int = 50, fixed: float = 2.0, spread: float = 2.0) -> None:
-        self.name = "fixed-arm-bandit"
-        self.title = Bilingual(f"고정 팔 밴딧 ({arms}개 팔)", f"Bandit with one fixed arm ({arms} arms)")
-        self.arms, self.pulls, self.fixed, self.spread = arms, pulls, fixed, spread
-        self.actions = tuple(f"arm {arm}" for arm in range(arms))
-        self.trial = TrialShape(horizon=1, instructed=(False,) * pulls, counted=(True,) * pulls, pauses=False)
-        self.tables = self.tables_of(torch.zeros(1, arms))
-
-    def tables_of(self, means: Tensor) -> Tables:
-        """The tables of bandits whose arms pay so on average: (M, k)."""
-        one_state = torch.zeros(len(means), 1, self.arms, dtype=torch.int64)
-        return Tables(
-            next_state=one_state,
-            reward=means[:, None, None, :].float(),
-            ends=torch.zeros(1, 1, 1, dtype=torch.bool),
-            sense=one_state[:, :, 0],
-            features=torch.zeros(1, 0),
-            start=0,
-            reward_noise="normal",
-        )
-
-    def draw(self, count: int, generator: torch.Generator, split: str = "train") -> Drawn:
-        """Fresh bandits for ``count`` trials."""
-        check_split(split)
-        means = self.spread * torch.randn(count, self.arms, generator=generator, device=generator.device)
-        means[:, 0] = self.fixed
-        return Drawn(self.tables_of(means).to(generator.device), torch.arange(count, device=generator.device))
-
-    def references(self) -> dict[str, float]:
-        """Exactly: never exploring pulls arm 0; knowing the bandit pulls its best arm, E max by midpoints."""
-        x = torch.linspace(self.fixed, self.fixed + 12 * self.spread, 200_001, dtype=torch.float64)
-        middle = (x[1:] + x[:-1]) / 2
-        below = (0.5 * (1 + torch.erf(middle / self.spread / math.sqrt(2)))) ** (self.arms - 1)
-        best = self.fixed + float(((1 - below) * x.diff()).sum())
-        return dict(no_exploration_return=self.pulls * self.fixed, oracle_return=self.pulls * best)
 
 
 # -- the two policies ----------------------------------------------------------------------------------------
@@ -300,15 +248,6 @@ def first_explore_then_exploit(
 
     trials = play(task, drawn, generator, act)
     return trials, torch.stack(states, dim=1)
-
-
-def shortened(task: Task, episodes: int) -> Task:
-    """The same task with trials of ``episodes`` episodes, if it has more."""
-    short = copy.copy(task)
-    if episodes < task.trial.episodes:
-        trial = task.trial
-        short.trial = replace(trial, instructed=trial.instructed[:episodes], counted=trial.counted[:episodes])
-    return short
 
 
 # -- training ------------------------------------------------------------------------------------------------
@@ -470,8 +409,6 @@ class Judge:
     def __init__(self, task: Task, settings: Settings) -> None:
         self.task, self.short = task, shortened(task, settings.longest)
         self.references = references_of(task)
-        if isinstance(task, FixedArmBandit):
-            self.references = task.references()
         self.test, _ = evaluation_trials(task)
         self.training = task.draw(TRAINING_PROBLEMS, torch.Generator().manual_seed(2307), "train")
 

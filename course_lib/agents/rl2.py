@@ -19,7 +19,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,9 @@ class Settings:
     """Every knob of the training, with what it does."""
 
     updates: int = 400  # the training ends after so many
-    trials: int = 256  # B, trials played for one update
+    trials: int = 256  # B, trials played for one update; more of them while they are shorter
+    shortest: int | None = None  # episodes of the first trials, which then grow longer; None: whole from the start
+    growing: float = 0.5  # share of the training over which they grow to the whole length
     hidden: int = 64  # H, size of the GRU
     epochs: int = 4  # passes over these trials
     minibatches: int = 4  # gradient steps a pass
@@ -61,6 +63,9 @@ class Settings:
 # What differs from task to task. Chosen on training problems, over seeds other than those reported.
 SETTINGS = {
     "bandit": Settings(updates=150, trials=512, learning_rate=5e-3, trace=0.3, reward_centre=0.5, reward_scale=0.2),
+    "fixed-arm-bandit": Settings(
+        updates=96, learning_rate=5e-3, trace=0.3, reward_centre=1.0, reward_scale=0.1, entropy=0.01
+    ),
     "map": Settings(updates=300),
     "homework-map": Settings(updates=300),
     "distracting-bus": Settings(updates=300),
@@ -304,11 +309,13 @@ def train(
         optimizer.param_groups[0]["lr"] = settings.learning_rate * (0.1 + 0.9 * left)
 
         # Play trials with the policy as it is.
-        drawn = task.draw(settings.trials, generator, "train")
+        short = shortened(task, grown_to(task.trial.episodes, settings, 1 - left))
+        count = settings.trials * task.trial.episodes // short.trial.episodes
+        drawn = task.draw(count, generator, "train")
         trials, hidden, logits = play_trials(
-            policy, task, drawn, generator, greedy=False, script=judge.script, make_input=make_input, carry=carry
+            policy, short, drawn, generator, greedy=False, script=judge.script, make_input=make_input, carry=carry
         )
-        reward, trial_over, acts, counts = judge.lesson(trials)  # (B, T) each
+        reward, trial_over, acts, counts = judge.lesson(trials, short.trial.episodes)  # (B, T) each
         with torch.no_grad():
             _, value = policy.heads(hidden)  # (B, T)
             scaled = (reward - settings.reward_centre * acts) * settings.reward_scale
@@ -326,7 +333,7 @@ def train(
 
         # Improve it by PPO's clipped objective (Schulman et al. 2017, equation 7), whole trials at a time.
         for _ in range(settings.epochs):
-            order = torch.randperm(settings.trials, generator=generator, device=generator.device)
+            order = torch.randperm(count, generator=generator, device=generator.device)
             for part in order.chunk(settings.minibatches):
                 states = unroll(policy, inputs_[part], new_episode[part], carry)  # (b, T, H)
                 new_logits, new_value = policy.heads(states)
@@ -360,6 +367,21 @@ def train(
         )  # fmt: skip
         if update % settings.evaluate_every == 0 or update == settings.updates:
             yield judge.snapshot(policy, update, env_steps, seconds, metrics, checkpoint)
+
+
+def grown_to(episodes: int, settings: Settings, progress: float) -> int:
+    """How many of its episodes a trial has, when ``progress`` of the training is over: it grows by equal factors."""
+    if settings.shortest is None or settings.shortest >= episodes or progress >= settings.growing:
+        return episodes
+    return round(settings.shortest * (episodes / settings.shortest) ** (progress / settings.growing))
+
+
+def shortened(task: Task, episodes: int) -> Task:
+    """The same task with trials of ``episodes`` episodes, if it has more."""
+    short, trial = copy.copy(task), task.trial
+    if episodes < trial.episodes:
+        short.trial = replace(trial, instructed=trial.instructed[:episodes], counted=trial.counted[:episodes])
+    return short
 
 
 def mean_where(values: Tensor, mask: Tensor) -> Tensor:
@@ -399,13 +421,13 @@ class Judge:
                 )
             )
 
-    def lesson(self, trials: Trials) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def lesson(self, trials: Trials, episodes: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What is learned from: rewards, where the trial is over, steps that act, steps of which a value is learned.
 
         With a scripted explorer its steps teach no action; with a perfect executor the trial is over after
         exploration, which is paid the exact worth of what it found out.
         """
-        last = trials.done & (trials.episode == self.task.trial.episodes - 1)
+        last = trials.done & (trials.episode == episodes - 1)
         counted = torch.tensor(self.counted, device=trials.reward.device)[trials.episode]  # (B, T)
         reward, acts = trials.reward * counted, trials.valid
         if self.settings.explorer == "perfect":

@@ -11,8 +11,10 @@ Where one of them is not known exactly it is left out, rather than estimated.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
+import torch
 from torch import Tensor
 
 from course_lib.bilingual import CourseError
@@ -20,7 +22,7 @@ from course_lib.exact import grid_navi, point_robot, random_mdps
 from course_lib.exact.bandits import bayes_optimal_return
 from course_lib.exact.explorers import sufficient_exploration
 from course_lib.exact.planning import knowledge_of, optimal_values
-from course_lib.tasks import BernoulliBandit, GridNavi, PointRobot, RandomMDP, Tables, TableTask, Task
+from course_lib.tasks import BernoulliBandit, FixedArmBandit, GridNavi, PointRobot, RandomMDP, Tables, TableTask, Task
 
 SOLVED_PULLS = 12  # of a bandit, for a second or two of solving
 
@@ -30,6 +32,8 @@ def references_of(task: Task) -> dict[str, float]:
     """Exact returns of a trial of this task, by name; empty for a task of which nothing exact is known."""
     if isinstance(task, BernoulliBandit):
         return bandit_references(task)
+    if isinstance(task, FixedArmBandit):
+        return fixed_arm_references(task)
     for family, room in ((GridNavi, grid_navi), (PointRobot, point_robot), (RandomMDP, random_mdps)):
         if isinstance(task, family):
             return room.references(task)
@@ -48,6 +52,16 @@ def bandit_references(task: BernoulliBandit) -> dict[str, float]:
     if task.pulls > SOLVED_PULLS:  # it could be solved for some more, but not while a learner waits
         return found
     return found | dict(optimal_return=bayes_optimal_return(task.arms, task.pulls))
+
+
+def fixed_arm_references(task: FixedArmBandit) -> dict[str, float]:
+    """Never exploring pulls arm 0, if it pays above 0; knowing the bandit pulls its best arm, E max by midpoints."""
+    top = max(task.fixed, 0.0) + 12 * task.spread
+    x = torch.linspace(task.fixed, top, 200_001, dtype=torch.float64)
+    middle = (x[1:] + x[:-1]) / 2
+    below = (0.5 * (1 + torch.erf(middle / task.spread / math.sqrt(2)))) ** (task.arms - 1)
+    best = task.fixed + float(((1 - below) * x.diff()).sum())
+    return dict(no_exploration_return=task.pulls * max(task.fixed, 0.0), oracle_return=task.pulls * best)
 
 
 def average_over_instructions(tables: Tables, values: Tensor) -> Tensor:

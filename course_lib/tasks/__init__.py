@@ -57,6 +57,7 @@ from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.city import City, distracting_bus, homework_map, map_city
 from course_lib.tasks.cooking import Cooking
+from course_lib.tasks.fixed_arm_bandit import FixedArmBandit
 from course_lib.tasks.grid_navi import GridNavi
 from course_lib.tasks.point_robot import PointRobot
 from course_lib.tasks.random_mdp import RandomMDP
@@ -70,6 +71,7 @@ TASKS = {
     "homework-map": homework_map,
     "cooking": Cooking,
     "bandit": BernoulliBandit,
+    "fixed-arm-bandit": FixedArmBandit,
     "revealing-arm": RevealingArm,
     "random-mdp": RandomMDP,
     "gridnavi": GridNavi,
@@ -151,7 +153,8 @@ def number(text: str) -> int | float | str:
 
 
 __all__ = [
-    "TASKS", "BernoulliBandit", "City", "Cooking", "Drawn", "GridNavi", "PointRobot", "RandomMDP", "RevealingArm",
-    "Running", "RunningTrials", "TableFamily", "TableTask", "Tables", "Task", "TrialShape", "Trials",
-    "distracting_bus", "homework_map", "make_task", "map_city", "named_options", "play", "task_name",
+    "TASKS", "BernoulliBandit", "City", "Cooking", "Drawn", "FixedArmBandit", "GridNavi", "PointRobot",
+    "RandomMDP", "RevealingArm", "Running", "RunningTrials", "TableFamily", "TableTask", "Tables", "Task",
+    "TrialShape", "Trials", "distracting_bus", "homework_map", "make_task", "map_city", "named_options",
+    "play", "task_name",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.city import City
 from course_lib.tasks.cooking import Cooking
 from course_lib.tasks.drawing import bandit, city, cooking, grid_navi, point_robot, random_mdp, revealing_arm
+from course_lib.tasks.fixed_arm_bandit import FixedArmBandit
 from course_lib.tasks.grid_navi import HiddenGoal
 from course_lib.tasks.point_robot import PointRobot
 from course_lib.tasks.random_mdp import RandomMDP
@@ -25,6 +26,7 @@ DRAWN_BY: dict[type[Task], ModuleType] = {
     City: city,
     Cooking: cooking,
     BernoulliBandit: bandit,
+    FixedArmBandit: bandit,
     HiddenGoal: grid_navi,
     RevealingArm: revealing_arm,
     PointRobot: point_robot,

@@ -6,6 +6,7 @@ import numpy as np
 
 from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.drawing.shapes import ASKED, GRID, GROUND, PAID, PIXELS, UNPAID, box, disc, paint
+from course_lib.tasks.fixed_arm_bandit import FixedArmBandit
 from course_lib.tasks.tables import RunningTrials
 
 
@@ -15,7 +16,7 @@ def last_pull(running: RunningTrials, lane: int) -> tuple[int | None, float]:
     return int(running.action[lane]) if begun else None, float(running.reward[lane])
 
 
-def picture(bandit: BernoulliBandit, running: RunningTrials, lane: int) -> np.ndarray:
+def picture(bandit: BernoulliBandit | FixedArmBandit, running: RunningTrials, lane: int) -> np.ndarray:
     """A tile for each arm, the last one pulled filled, green where it paid: (PIXELS, k · PIXELS, 3) uint8."""
     arm, reward = last_pull(running, lane)
     whole = np.empty((PIXELS, bandit.arms * PIXELS, 3))
@@ -30,7 +31,7 @@ def picture(bandit: BernoulliBandit, running: RunningTrials, lane: int) -> np.nd
     return whole.round().astype(np.uint8)
 
 
-def text(bandit: BernoulliBandit, running: RunningTrials, lane: int) -> str:
+def text(bandit: BernoulliBandit | FixedArmBandit, running: RunningTrials, lane: int) -> str:
     """A dot for each arm, and what the last one pulled has paid."""
     arm, reward = last_pull(running, lane)
-    return "".join(f"[{reward:.0f}]" if each == arm else " . " for each in range(bandit.arms))
+    return "".join(f"[{reward:.3g}]" if each == arm else " . " for each in range(bandit.arms))
