@@ -10,6 +10,8 @@ ENVIRONMENTS = {
     "map": "Map",
     "homework-map": "HomeworkMap",
     "distracting-bus": "DistractingBus",
+    "hurried-bus": "HurriedBus",
+    "noisy-tv": "NoisyTV",
     "cooking": "Cooking",
     "revealing-arm": "RevealingArm",
     "bandit": "Bandit",
@@ -20,7 +22,9 @@ ENVIRONMENTS = {
 }
 
 # What ``course train`` and ``course_lib.training.stream`` know, said here so that ``course --help`` needs no PyTorch.
-METHODS = ("rl2", "e-rl2", "rl2-replay", "dream", "varibad", "task-inference", "first-explore", "dpt")
+METHODS = (
+    "rl2", "e-rl2", "rl2-replay", "dream", "mame", "metacure", "varibad", "task-inference", "first-explore", "dpt",
+)  # fmt: skip
 
 
 def register(task: str, spelling: str) -> None:

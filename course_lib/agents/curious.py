@@ -38,7 +38,7 @@ class Settings(dream.Settings):
     """DREAM's knobs, and those of the predictor."""
 
     foresight: int = 64  # hidden units of the predictor
-    predictor_rate: float = 3e-3  # Adam
+    predictor_rate: float = 1e-2  # Adam
 
 
 def settings_like_dream(**changes) -> dict[str, Settings]:
@@ -81,15 +81,21 @@ class Networks(dream.Networks):
         self.shown = dream.Memory(features, actions, settings.memory, generator)
         self.outsider = Predictor(settings.memory, symbols, actions, settings.foresight, generator)
 
+    def guess(self, table: Tensor, symbol: Tensor, action: Tensor, acted: Tensor) -> Tensor:
+        """The log-chance of each symbol to be sensed next, knowing what was shown before: (B, T, symbols).
+
+        Args: as in ``dream.Memory``, with symbols (B, T + 1) and actions (B, T).
+        """
+        shown = self.shown(table, symbol, action, acted)[:, :-1]  # (B, T, H) before each step
+        return self.outsider(shown, symbol[:, :-1], action)
+
     def log_chances(self, table: Tensor, symbol: Tensor, action: Tensor, acted: Tensor, problem: Tensor) -> tuple:
         """The log-chance that each predictor gave to what was sensed next: (B, T) each, at most 0.
 
         Args:
-            symbol: (B, T + 1); the others as in ``dream.Memory``.
-            problem: (B,), which the outsider isn't told.
+            problem: (B,), which the outsider isn't told; the others as in ``guess``.
         """
-        shown = self.shown(table, symbol, action, acted)[:, :-1]  # (B, T, H) before each step
-        return (came_true(self.outsider(shown, symbol[:, :-1], action), symbol),)
+        return (came_true(self.guess(table, symbol, action, acted), symbol),)
 
 
 def came_true(log_chances: Tensor, symbol: Tensor) -> Tensor:

@@ -33,7 +33,8 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.agents import curious
-from course_lib.agents.curious import Predictor, Settings, came_true, prediction_loss
+from course_lib.agents.curious import Settings, came_true, prediction_loss
+from course_lib.agents.networks import linear
 from course_lib.agents.snapshot import Snapshot
 from course_lib.tasks import TableTask
 
@@ -50,22 +51,39 @@ def empowerment(guessed: Tensor, informed: Tensor) -> Tensor:
     return informed - guessed
 
 
+class Correction(nn.Module):
+    """What knowing the problem changes in a prediction: a product of two embeddings, of the problem and of the step.
+
+    It begins at nothing. So nobody is paid for noise, or for what the insider has not learned yet, on the way.
+    """
+
+    def __init__(self, problems: int, symbols: int, actions: int, size: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.actions = actions
+        self.problem, self.step = (
+            nn.Embedding.from_pretrained(torch.randn(n, size, generator=generator, device=generator.device), freeze=False)
+            for n in (problems, symbols * actions)
+        )
+        self.out = linear(size, symbols, generator, gain=0.0)
+
+    def forward(self, problem: Tensor, symbol: Tensor, action: Tensor) -> Tensor:
+        """(B,), (B, T), (B, T) → what is added to the logarithms of the chances (B, T, symbols)."""
+        return self.out(self.problem(problem)[:, None] * self.step(symbol * self.actions + action))
+
+
 class Networks(curious.Networks):
-    """Beside the predictor that knows what was shown, one that knows the problem. Only training asks it."""
+    """Beside the predictor that knows what was shown, one that knows the problem too. Only training asks it."""
 
     def __init__(self, task: TableTask, settings: Settings, generator: torch.Generator) -> None:
         super().__init__(task, settings, generator)
-        draws = torch.randn(task.problem_count, settings.memory, generator=generator, device=generator.device)
-        self.problem = nn.Embedding.from_pretrained(draws, freeze=False)  # (M, H)
-        self.insider = Predictor(
-            settings.memory, len(task.tables.features), len(task.actions), settings.foresight, generator
-        )
+        symbols, actions = len(task.tables.features), len(task.actions)
+        self.insider = Correction(task.problem_count, symbols, actions, settings.foresight, generator)
 
     def log_chances(self, table: Tensor, symbol: Tensor, action: Tensor, acted: Tensor, problem: Tensor) -> tuple:
         """As in ``curious.Networks``, and the same of who knows the problem: (B, T), (B, T)."""
-        known = self.problem(problem)[:, None].expand(-1, action.shape[1], -1)  # (B, T, H)
-        informed = came_true(self.insider(known, symbol[:, :-1], action), symbol)
-        return *super().log_chances(table, symbol, action, acted, problem), informed
+        guess = self.guess(table, symbol, action, acted)  # (B, T, symbols)
+        informed = (guess.detach() + self.insider(problem, symbol[:, :-1], action)).log_softmax(dim=-1)
+        return came_true(guess, symbol), came_true(informed, symbol)
 
 
 def train(

@@ -59,6 +59,7 @@ from course_lib.tasks.city import City, distracting_bus, homework_map, map_city
 from course_lib.tasks.cooking import Cooking
 from course_lib.tasks.fixed_arm_bandit import FixedArmBandit
 from course_lib.tasks.grid_navi import GridNavi
+from course_lib.tasks.noisy_tv import NoisyTV, hurried_bus, noisy_tv
 from course_lib.tasks.point_robot import PointRobot
 from course_lib.tasks.random_mdp import RandomMDP
 from course_lib.tasks.revealing_arm import RevealingArm
@@ -69,6 +70,8 @@ TASKS = {
     "distracting-bus": distracting_bus,
     "map": map_city,
     "homework-map": homework_map,
+    "noisy-tv": noisy_tv,
+    "hurried-bus": hurried_bus,
     "cooking": Cooking,
     "bandit": BernoulliBandit,
     "fixed-arm-bandit": FixedArmBandit,
@@ -153,8 +156,8 @@ def number(text: str) -> int | float | str:
 
 
 __all__ = [
-    "TASKS", "BernoulliBandit", "City", "Cooking", "Drawn", "FixedArmBandit", "GridNavi", "PointRobot",
+    "TASKS", "BernoulliBandit", "City", "Cooking", "Drawn", "FixedArmBandit", "GridNavi", "NoisyTV", "PointRobot",
     "RandomMDP", "RevealingArm", "Running", "RunningTrials", "TableFamily", "TableTask", "Tables", "Task",
-    "TrialShape", "Trials", "distracting_bus", "homework_map", "make_task", "map_city", "named_options",
-    "play", "task_name",
+    "TrialShape", "Trials", "distracting_bus", "homework_map", "hurried_bus", "make_task", "map_city",
+    "named_options", "noisy_tv", "play", "task_name",
 ]  # fmt: skip

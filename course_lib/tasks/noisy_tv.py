@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_lib.bilingual import Bilingual
+from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks.city import Cell, City, CityPlan, distracting_bus, map_city
 from course_lib.tasks.tables import Tables, TableTask
 
@@ -31,9 +31,18 @@ class NoisyTV(City):
         name, title, plan: as of any city.
         tv_cell: where the screen stands: no bus, no map and no goal.
         pictures: n, of which one is drawn, uniformly, at each step that is spent there.
+    Raises:
+        CourseError: pictures is no positive whole number.
     """
 
     def __init__(self, name: str, title: Bilingual, plan: CityPlan, tv_cell: Cell, pictures: int) -> None:
+        if not isinstance(pictures, int) or isinstance(pictures, bool) or pictures < 1:
+            raise CourseError(
+                Bilingual(
+                    f"{name}의 pictures에는 1 이상의 정수가 필요합니다. 받은 값: {pictures!r}.",
+                    f"{name} needs a whole number of at least 1 for pictures. Got {pictures!r}.",
+                )
+            )
         super().__init__(name, title, plan)
         self.tv_cell, self.pictures = tv_cell, pictures
         TableTask.__init__(
