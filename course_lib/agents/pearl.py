@@ -7,23 +7,30 @@ Probabilistic Context Variables". Three parts:
   is their product, so the order of the transitions can't matter (section 4.1);
 - actor and critic of soft actor-critic (Haarnoja et al. 2018) read z beside the state. The critic's loss trains the
   encoder as well, together with the KL from the posterior to the prior N(0, I); the actor gets z detached
-  (section 5.2, algorithm 1);
+  (section 5, algorithm 1);
 - exploration is posterior sampling (section 4.2, algorithm 2): z is drawn from the prior, held for a whole episode,
   and drawn again from the posterior that the episode leads to.
 
-As in the release (github.com/katerakelly/oyster): the prior is not a factor of the product, it enters through the
-KL alone; episodes are never over for the critic, only cut; the context of training is made of recent episodes, the
-critic's transitions are of any age, and both are played with z from prior and posterior as at meta-test. On the
-sparse point robot the critic is taught the dense reward −distance, which is *privileged*: nobody senses it, and only
-the encoder sees the sparse one.
+As in the release (github.com/katerakelly/oyster): episodes are never over for the critic, only cut; the critic's
+transitions are of any age and were played with z from prior and posterior. On the sparse point robot the critic is
+taught the dense reward −distance, which is *privileged*: nobody senses it, and only the encoder sees the sparse one.
 
-Departures:
+Departures, the first three so that a sample of z leads to one goal, and not to the middle of all:
 
-- many problems are played at once, and a context is made of whole episodes, from one to a trial's worth, because
-  those are the contexts that come up at meta-test (the release: up to 1,024 single transitions);
-- target critics in place of a separate value network, as in later soft actor-critic; smaller networks;
-- rewards as they are and a temperature α, in place of α = 1 and rewards times 100 on the point robot. The same
-  weighting, but in these units its KL weight of 1 is 1 / 100²;
+- the prior is one more factor of the product, as in Bayes' rule. In the release it enters through the KL alone: then
+  n transitions that say nothing still make the posterior n times as narrow as one does, and the KL can't be right
+  for every n (``prior_factor=False``);
+- what the critic teaches, it teaches by contexts in which something paid (``informed``). In the release nearly all
+  are: a context is 1,024 transitions. Where nothing was found yet many goals are possible, the squared error prefers
+  one value for all of them, and z is drawn to where they meet;
+- contexts are whole episodes, as many as come up at meta-test, played with z from the prior. An episode that is
+  played with z from a posterior goes where this z leads, and an encoder that learns from such takes the walk for
+  evidence of the goal;
+- many problems are played at once; target critics in place of a separate value network, as in later soft
+  actor-critic; smaller networks, a learning rate ten times as large, falling;
+- rewards as they are and a temperature α, in place of α = 1 and rewards times 100 on the point robot. In these units
+  the release's KL weight, 1 for the sum over 16 contexts, is 0.0016. Ours is larger: it makes the contexts' posteriors
+  together fill the prior, and so every sample of the prior a goal;
 - the first trials are played by a wanderer that often repeats an action, not by one that is random at each step:
   twenty random steps almost never get as far as a goal of the point robot;
 - finite actions (GridNavi, not in the paper): the actor's expectation is a sum over all actions (Christodoulou
@@ -55,6 +62,7 @@ from course_lib.exact.posterior_sampling import returns_by_episode
 from course_lib.exact.references import references_of
 from course_lib.tasks import Drawn, PointRobot, Running, TableTask, Task, Trials, play
 from course_lib.tasks.point_robot import RADIUS, dense_reward, distance
+from course_lib.tasks.task import where
 
 
 @dataclass(frozen=True)
@@ -63,33 +71,34 @@ class Settings:
 
     updates: int = 300  # rounds of playing and learning; the training ends after so many
     copies: int = 1  # trials of each training problem in a round
+    wander: int = 10  # first rounds, in which behaviour knows nothing of the problem
+    prior_episodes: int = 2  # of a trial in training, played with z from the prior: these make contexts
     gradient_steps: int = 16  # in a round
     problems: int = 32  # in a gradient step, with one context each
     transitions: int = 32  # of each of these problems, for actor and critic
-    replay: int = 200  # episodes of each problem that are kept
-    informed: float = 1.0
-    natural: float = 1.0
-    recent: int = 100  # of them, so many of the newest make contexts
+    replay: int = 200  # episodes of each problem that actor and critic learn from
+    memory: int = 200  # episodes of each problem that contexts are made of
+    informed: float = 1.0  # so many of the contexts hold an episode that paid
+    prior_factor: bool = True  # whether the prior is a factor of the product
     latent: int = 5  # Z, size of z
     hidden: int = 64  # H, size of each network's two hidden layers
     learning_rate: float = 3e-3  # Adam, of all; falls linearly to a twentieth
     discount: float = 0.9  # γ, per step
     temperature: float = 0.01  # α, weight of the actor's entropy, in units of reward
-    kl_weight: float = 1e-4  # β, weight of the KL from the posterior to the prior, in squared units of reward
+    kl_weight: float = 0.02  # β, weight of the KL from the posterior to the prior, in squared units of reward
     target_average: float = 0.02  # how far the target critics follow in one gradient step
-    gradient_norm: float = 10.0
+    gradient_norm: float = 10.0  # gradients are clipped to this norm
     critic_reward: str = "sensed"  # or "dense": the point robot's privileged −distance
-    redraw: str = "episode"  # how long z is held when judged; or "step": drawn again at each step
+    redraw: str = "episode"  # how long z is held; or "step": drawn again at each step
     evaluate_every: int = 10  # updates between two snapshots
 
 
-WANDERING_ROUNDS = 2  # so long behaviour knows nothing of the problem
 SAMPLES = 16  # of z, by which a posterior is judged
 
 # What differs from task to task. Chosen on training problems, over seeds other than those reported.
 SETTINGS = {
     "point-robot": Settings(critic_reward="dense"),
-    "gridnavi": Settings(copies=4, problems=21, temperature=0.02, kl_weight=1e-2),
+    "gridnavi": Settings(updates=150, copies=4, problems=21, temperature=0.02),
 }
 
 
@@ -99,8 +108,8 @@ SETTINGS = {
 def gaussian_product(mean: Tensor, variance: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     """The posterior q(z | c) ∝ Π_n N(z; μ_n, σ²_n), one factor a transition (section 4.1).
 
-    A product of Gaussians is a Gaussian: 1/σ² = Σ 1/σ²_n and μ = σ² Σ μ_n/σ²_n. With nothing seen there is no
-    factor, and the posterior is the prior N(0, I). Otherwise the prior is no factor.
+    A product of Gaussians is a Gaussian: 1/σ² = Σ 1/σ²_n and μ = σ² Σ μ_n/σ²_n. With no factor at all it is the
+    prior N(0, I).
 
     Args:
         mean, variance: (B, N, Z) of the factors.
@@ -109,10 +118,9 @@ def gaussian_product(mean: Tensor, variance: Tensor, seen: Tensor) -> tuple[Tens
         Mean and variance of the posterior: (B, Z) each.
     """
     precision = seen[..., None] / variance  # (B, N, Z)
-    total = precision.sum(dim=1)
     nothing = ~seen.any(dim=1, keepdim=True)  # (B, 1)
-    product = 1 / torch.where(nothing, 1.0, total)  # (B, Z)
-    return product * (precision * mean).sum(dim=1), product
+    variance = 1 / torch.where(nothing, 1.0, precision.sum(dim=1))  # (B, Z)
+    return variance * (precision * mean).sum(dim=1), variance
 
 
 def kl_to_prior(mean: Tensor, variance: Tensor) -> Tensor:
@@ -140,6 +148,7 @@ def resample_each_step(z, mean, variance, new_episode, generator):  # noqa: ANN0
     return resample(z, mean, variance, torch.ones_like(new_episode), generator)
 
 
+# By the name of the setting ``redraw``.
 REDRAWS = {"episode": resample, "step": resample_each_step}
 
 
@@ -155,17 +164,29 @@ def layers(inputs: int, hidden: int, outputs: int, generator: torch.Generator, g
     )  # fmt: skip
 
 
+def with_prior(mean: Tensor, variance: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Factors (B, N, Z), with the prior N(0, I) before them as one more that is always there: (B, N + 1, Z)."""
+    return F.pad(mean, (0, 0, 1, 0)), F.pad(variance, (0, 0, 1, 0), value=1.0), F.pad(seen, (1, 0), value=True)
+
+
 class Encoder(nn.Module):
     """f: each transition's Gaussian factor of the posterior over z."""
 
     def __init__(self, inputs: int, settings: Settings, generator: torch.Generator) -> None:
         super().__init__()
         self.factor = layers(inputs, settings.hidden, 2 * settings.latent, generator, gain=0.1)
+        self.prior_factor = settings.prior_factor
 
     def forward(self, transitions: Tensor) -> tuple[Tensor, Tensor]:
         """(…, F + A + 1 + F) → mean and variance (…, Z) each."""
-        mean, wide = self.factor(transitions).chunk(2, dim=-1)
-        return mean, (wide + 3).clamp(-12, 12).exp()
+        mean, log_variance = self.factor(transitions).chunk(2, dim=-1)
+        return mean, (log_variance + 3).clamp(-12, 12).exp()  # wide at first: a transition says little
+
+    def posterior(self, mean: Tensor, variance: Tensor, seen: Tensor, product: Callable) -> tuple[Tensor, Tensor]:
+        """What ``product`` makes of factors (B, N, Z), the prior being one more of them: (B, Z) each."""
+        if self.prior_factor:
+            mean, variance, seen = with_prior(mean, variance, seen)
+        return product(mean, variance, seen)
 
 
 class Critics(nn.Module):
@@ -190,7 +211,7 @@ class Networks(nn.Module):
     def __init__(self, task: Task, settings: Settings, generator: torch.Generator) -> None:
         super().__init__()
         sensed, actions, z = task.sensed_size, len(task.actions), settings.latent
-        self.continuous = task.continuous
+        self.continuous, self.latent = task.continuous, z
         self.encoder = Encoder(2 * sensed + actions + 1, settings, generator)
         self.actor = layers(sensed + z, settings.hidden, actions * (1 + task.continuous), generator, gain=0.01)
         read, gives = (sensed + z + actions, 1) if task.continuous else (sensed + z, actions)
@@ -239,19 +260,18 @@ class Networks(nn.Module):
 # -- playing ----------------------------------------------------------------------------------------------------
 
 
-def transition_of(task: Task, drawn: Drawn, columns: Trials | dict) -> dict[str, Tensor]:
-    """What networks receive of transitions (…): ``before``, ``action``, ``reward``, ``after``, (…, ·) each."""
-    got = columns if isinstance(columns, dict) else vars(columns)
-    after = got["arrived"]
+def transition_of(
+    task: Task, drawn: Drawn, symbol: Tensor, action: Tensor, reward: Tensor, arrived: Tensor
+) -> dict[str, Tensor]:
+    """What networks receive of transitions: ``before``, ``action``, ``reward``, ``after``, (B, …, ·) each."""
+    nothing_asked = torch.zeros_like(reward, dtype=torch.int64)
     if drawn.tables is not None:
-        problem = drawn.index.view(-1, *[1] * (after.dim() - 1))
-        after = drawn.tables.sense[problem, after]
-    asked = torch.zeros_like(got["reward"], dtype=torch.int64)
+        arrived = drawn.tables.sense[drawn.index.view(-1, *[1] * (arrived.dim() - 1)), arrived]
     return dict(
-        before=task.sensed(drawn, got["symbol"], asked),
-        action=task.action_features(got["action"]).float(),
-        reward=got["reward"][..., None],
-        after=task.sensed(drawn, after, asked),
+        before=task.sensed(drawn, symbol, nothing_asked),
+        action=task.action_features(action).float(),
+        reward=reward[..., None],
+        after=task.sensed(drawn, arrived, nothing_asked),
     )
 
 
@@ -273,11 +293,11 @@ def play_trials(
     networks: Networks,
     task: Task,
     drawn: Drawn,
-    latent: int,
     generator: torch.Generator,
     *,
     greedy: bool,
     wander: bool = False,
+    prior_episodes: int = 0,
     product: Callable = gaussian_product,
     redraw: Callable = resample,
 ) -> tuple[Trials, Inference]:
@@ -286,30 +306,30 @@ def play_trials(
     Args:
         greedy: take the actor's likeliest action instead of sampling.
         wander: ignore z, and often repeat an action that is drawn at the start of each episode.
+        prior_episodes: in so many first episodes z comes from the prior, whatever was seen.
     """
-    count, device, length = len(drawn.index), drawn.index.device, task.trial.length
-    factor_mean = torch.zeros(count, length, latent, device=device)
+    encoder, count, device = networks.encoder, len(drawn.index), drawn.index.device
+    factor_mean = torch.zeros(count, task.trial.length, networks.latent, device=device)
     factor_variance = torch.ones_like(factor_mean)
-    seen = torch.zeros(count, length, dtype=torch.bool, device=device)
-    z, often = torch.zeros(count, latent, device=device), None
-    means, variances, symbol = [], [], None
+    seen = torch.zeros(count, task.trial.length, dtype=torch.bool, device=device)
+    z, often, symbol, means, variances = factor_mean[:, 0], None, None, [], []
 
     def act(running: Running) -> Tensor:
         nonlocal z, often, symbol
-        t = len(means)
+        t, begins = len(means), running.clock == 0  # (B,)
         if t > 0:  # the step before is context now
-            step = dict(symbol=symbol, action=running.action, reward=running.reward, arrived=running.arrived)
-            factor = networks.encoder(context_of(transition_of(task, drawn, step)))
-            factor_mean[:, t - 1], factor_variance[:, t - 1] = factor
+            step = transition_of(task, drawn, symbol, running.action, running.reward, running.arrived)
+            factor_mean[:, t - 1], factor_variance[:, t - 1] = encoder(context_of(step))
             seen[:, t - 1] = True
         symbol = running.symbol
-        begins = running.clock == 0  # (B,)
-        mean, variance = product(factor_mean, factor_variance, seen)
+        mean, variance = encoder.posterior(factor_mean, factor_variance, seen, product)
         means.append(mean)
         variances.append(variance)
         if wander:
-            often, now = wandering(task, count, begins, often, generator)
+            often, now = wandering(task, begins, often, generator)
             return now
+        at_first = (running.episode < prior_episodes)[:, None]
+        mean, variance = torch.where(at_first, 0.0, mean), torch.where(at_first, 1.0, variance)
         z = redraw(z, mean, variance, begins, generator)
         return networks.choose(task.sensed(drawn, symbol, running.instruction), z, generator, greedy)
 
@@ -318,71 +338,44 @@ def play_trials(
 
 
 def wandering(
-    task: Task, count: int, begins: Tensor, often: Tensor | None, generator: torch.Generator
+    task: Task, begins: Tensor, often: Tensor | None, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """An action that is kept for the episode, (B,) or (B, A), and what is done now: mostly that."""
+    """An action that is kept for the episode, (B,) or (B, A), and what is done now: seven times in ten that."""
+
     def anything() -> Tensor:
         if task.continuous:
-            return 2 * torch.rand(count, len(task.actions), generator=generator, device=begins.device) - 1
-        return torch.randint(len(task.actions), (count,), generator=generator, device=begins.device)
+            shape = len(begins), len(task.actions)
+            return 2 * torch.rand(shape, generator=generator, device=begins.device) - 1
+        return torch.randint(len(task.actions), begins.shape, generator=generator, device=begins.device)
 
     fresh = anything()
-    often = fresh if often is None else where_rows(begins, fresh, often)
-    repeats = torch.rand(count, generator=generator, device=begins.device) < 0.7
-    return often, where_rows(repeats, often, anything())
+    often = fresh if often is None else where(begins, fresh, often)
+    repeats = torch.rand(begins.shape, generator=generator, device=begins.device) < 0.7
+    return often, where(repeats, often, anything())
 
 
-def where_rows(mask: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """``torch.where`` by row: ``mask`` (B,) chooses between (B,) or (B, ·)."""
-    return torch.where(mask if no.dim() == 1 else mask[:, None], yes, no)
+# -- what is kept -----------------------------------------------------------------------------------------------
 
 
 class Replay:
     """The last episodes of each training problem, as plain tensors (problems, episodes, horizon, ·)."""
 
-    def __init__(self, rows: int, episodes: int) -> None:
-        self.rows, self.episodes, self.written, self.columns = rows, episodes, 0, {}
+    def __init__(self, episodes: int) -> None:
+        self.episodes, self.written, self.columns = episodes, 0, {}
+
+    @property
+    def kept(self) -> int:
+        return min(self.written, self.episodes)
 
     def add(self, columns: dict[str, Tensor]) -> None:
-        """Take in (rows, new, horizon, ·) of each name, in place of the oldest."""
+        """Take in (problems, new, horizon, ·) of each name, in place of the oldest."""
         new = next(iter(columns.values())).shape[1]
         slots = (self.written + torch.arange(new)) % self.episodes
         for name, column in columns.items():
             if name not in self.columns:
-                self.columns[name] = column.new_zeros(self.rows, self.episodes, *column.shape[2:])
+                self.columns[name] = column.new_zeros(len(column), self.episodes, *column.shape[2:])
             self.columns[name][:, slots.to(column.device)] = column
         self.written += new
-
-    def contexts(
-        self, rows: Tensor, most: int, recent: int, informed: float, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """For each row 1 … ``most`` of its recent episodes: (b, most · horizon, ·), and which are given, bool.
-
-        Of a part ``informed`` of the rows, the first of them is an episode in which something paid, if there is one.
-        """
-        device, count, newest = rows.device, len(rows), min(recent, self.written, self.episodes)
-        slots = (self.written - 1 - torch.arange(newest, device=device)) % self.episodes
-        chosen = torch.randint(newest, (count, most), generator=generator, device=device)
-        paid = (self.columns["context"][rows[:, None], slots][..., self.reward] > 0).any(dim=-1)  # (b, newest)
-        first = torch.multinomial(paid + 1e-9, 1, generator=generator)[:, 0]
-        lucky = torch.rand(count, generator=generator, device=device) < informed
-        chosen[:, 0] = torch.where(lucky, first, chosen[:, 0])
-        context = self.columns["context"][rows[:, None], slots[chosen]]  # (b, most, horizon, ·)
-        episodes = torch.randint(1, most + 1, (count, 1), generator=generator, device=device)
-        given = torch.arange(most, device=device) < episodes  # (b, most)
-        return context.flatten(1, 2), given.repeat_interleave(context.shape[2], dim=1)
-
-    def transitions(self, rows: Tensor, count: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """``count`` steps of each row, from any episode: (b, count, ·) of each name."""
-        horizon = self.columns["context"].shape[2]
-        kept = min(self.written, self.episodes) * horizon
-        chosen = torch.randint(kept, (len(rows), count), generator=generator, device=rows.device)
-        places = rows[:, None] * (self.episodes * horizon) + chosen  # (b, count)
-        return {
-            name: F.embedding(places, column.flatten(0, 2))
-            for name, column in self.columns.items()
-            if name != "context"
-        }
 
     def state(self) -> dict:
         return dict(written=self.written, columns={name: column.clone() for name, column in self.columns.items()})
@@ -390,6 +383,33 @@ class Replay:
     def restore(self, state: dict) -> None:
         self.written = state["written"]
         self.columns = {name: column.clone() for name, column in state["columns"].items()}
+
+
+def draw_transitions(replay: Replay, rows: Tensor, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """``count`` steps of each of these problems, from any episode: (b, count, ·) of each name."""
+    horizon = replay.columns["before"].shape[2]
+    chosen = torch.randint(replay.kept * horizon, (len(rows), count), generator=generator, device=rows.device)
+    places = rows[:, None] * (replay.episodes * horizon) + chosen  # (b, count)
+    return {name: F.embedding(places, column.flatten(0, 2)) for name, column in replay.columns.items()}
+
+
+def draw_contexts(
+    memory: Replay, rows: Tensor, most: int, informed: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """For each of these problems 1 … ``most`` of its episodes: (b, most · horizon, ·), and which are given, bool.
+
+    Of a part ``informed`` of the problems, the first of them is an episode that paid, if one is remembered.
+    """
+    shape, device = (len(rows), most), rows.device
+    chosen = torch.randint(memory.kept, shape, generator=generator, device=device)  # (b, most)
+    paid = memory.columns["paid"][rows, : memory.kept].any(dim=2).float() + 1e-9  # (b, kept)
+    one_that_paid = torch.multinomial(paid, 1, generator=generator)[:, 0]
+    of_these = torch.rand(len(rows), generator=generator, device=device) < informed
+    chosen[:, 0] = torch.where(of_these, one_that_paid, chosen[:, 0])
+    context = memory.columns["context"][rows[:, None], chosen]  # (b, most, horizon, ·)
+    episodes = torch.randint(1, most + 1, (len(rows), 1), generator=generator, device=device)
+    given = torch.arange(most, device=device) < episodes  # (b, most)
+    return context.flatten(1, 2), given.repeat_interleave(context.shape[2], dim=1)
 
 
 # -- training ---------------------------------------------------------------------------------------------------
@@ -403,31 +423,30 @@ def train(
     *,
     product: Callable = gaussian_product,
     kl: Callable = kl_to_prior,
-    redraw: Callable = resample,
+    redraw: Callable | None = None,
 ) -> Iterator[Snapshot]:
     """Train PEARL and yield a snapshot before the first update and after every few.
 
     Args:
         generator: every random draw of the training comes from here.
         resume: what ``snapshot.checkpoint()`` gave; goes on to the same numbers.
-        product, kl, redraw: the functions that the lesson teaches.
+        product, kl, redraw: the functions that the lesson teaches; for None, what ``settings.redraw`` says.
     Raises:
         CourseError: PEARL doesn't fit the task, or the loss is no longer a number.
     """
     check_task(task, settings)
     device = generator.device
-    judge = Judge(task, settings, product, redraw)
+    redraw = redraw or REDRAWS[settings.redraw]
+    judge = Judge(task, product, redraw)
     networks = Networks(task, settings, generator).to(device)
     encoder, actor, critics = (list(part.parameters()) for part in (networks.encoder, networks.actor, networks.critics))
     optimizers = dict(
         critic=torch.optim.Adam(encoder + critics, lr=settings.learning_rate, fused=True),
         actor=torch.optim.Adam(actor, lr=settings.learning_rate, fused=True),
     )
-    drawn = Drawn(getattr(task, "tables", None), task.splits["train"].repeat_interleave(settings.copies))
-    drawn = on_device(task, drawn, device)
-    rows = len(task.splits["train"])
-    replay = Replay(rows, settings.replay)
-    replay.reward=task.sensed_size+len(task.actions)
+    problems = task.splits["train"]
+    drawn = on_device(task, Drawn(getattr(task, "tables", None), problems.repeat_interleave(settings.copies)), device)
+    replay, memory = Replay(settings.replay), Replay(settings.memory)
     update, env_steps, seconds, metrics = 0, 0, 0.0, {}
     if resume is not None:
         networks.load_state_dict(resume["networks"])
@@ -435,6 +454,7 @@ def train(
             optimizer.load_state_dict(resume["optimizers"][name])
         generator.set_state(resume["generator"])
         replay.restore(resume["replay"])
+        memory.restore(resume["memory"])
         update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
 
     def checkpoint() -> dict:
@@ -445,6 +465,7 @@ def train(
             optimizers={name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()},
             generator=generator.get_state(),
             replay=replay.state(),
+            memory=memory.state(),
             settings=asdict(settings),
             update=update,
             env_steps=env_steps,
@@ -460,42 +481,39 @@ def train(
         for optimizer in optimizers.values():
             optimizer.param_groups[0]["lr"] = settings.learning_rate * (0.05 + 0.95 * left)
 
-        # Play a trial of every training problem by posterior sampling, and keep its episodes.
+        # Play every training problem by posterior sampling, and keep the episodes.
+        wander = update < settings.wander
         trials, _ = play_trials(
-            networks, task, drawn, settings.latent, generator,
-            greedy=False, wander=update < WANDERING_ROUNDS, product=product, redraw=redraw,
+            networks, task, drawn, generator,
+            greedy=False, wander=wander, prior_episodes=settings.prior_episodes, product=product, redraw=redraw,
         )  # fmt: skip
-        replay.add(episodes_of(task, drawn, trials, settings, rows))
+        for_all, for_contexts = episodes_of(task, drawn, trials, settings)
+        replay.add(for_all)
+        memory.add(for_contexts)
 
         for _ in range(settings.gradient_steps):
-            # What the context says of z, and transitions of the same problems.
-            chosen = torch.randperm(rows, generator=generator, device=device)[: settings.problems]
-            context, given = replay.contexts(chosen, task.trial.episodes, settings.recent, settings.informed, generator)
-            batch = replay.transitions(chosen, settings.transitions, generator)
-            mean, variance = product(*networks.encoder(context), given)  # (b, Z)
+            # What a context says of z, and transitions of the same problem.
+            rows = torch.randperm(len(problems), generator=generator, device=device)[: settings.problems]
+            context, given = draw_contexts(memory, rows, task.trial.episodes - 1, settings.informed, generator)
+            batch = draw_transitions(replay, rows, settings.transitions, generator)
+            mean, variance = networks.encoder.posterior(*networks.encoder(context), given, product)  # (b, Z)
             noise = torch.randn(mean.shape, generator=generator, device=device)
             z = (mean + variance.sqrt() * noise)[:, None].expand(-1, settings.transitions, -1)  # (b, n, Z)
 
-            # Critics and encoder: the soft Bellman error, and the KL (equation 1 of the paper, as a loss).
+            # Critics and encoder: the soft Bellman error, and the KL (section 5).
             with torch.no_grad():
                 future = networks.soft_value(networks.targets, batch["after"], z, settings.temperature, generator)
                 target = batch["taught"][..., 0] + settings.discount * future  # (b, n)
             value = networks.action_values(networks.critics, batch["before"], batch["action"], z)  # (2, b, n)
             critic_loss = ((value - target) ** 2).mean(dim=(1, 2)).sum()
             divergence = kl(mean, variance).mean()
-            if settings.natural:
-                context, given = replay.contexts(chosen, task.trial.episodes, settings.recent, 0.0, generator)
-                natural = kl(*product(*networks.encoder(context), given)).mean()
-                divergence = divergence + settings.natural*natural
             optimizers["critic"].zero_grad()
             (critic_loss + settings.kl_weight * divergence).backward()
             nn.utils.clip_grad_norm_(encoder + critics, settings.gradient_norm)
             optimizers["critic"].step()
 
             # Actor: it is told z, but doesn't teach it.
-            gain = networks.soft_value(
-                networks.critics, batch["before"], z.detach(), settings.temperature, generator
-            ).mean()
+            gain = actor_gain(networks, batch["before"], z, settings.temperature, generator)
             optimizers["actor"].zero_grad()
             (-gain).backward(inputs=actor)
             nn.utils.clip_grad_norm_(actor, settings.gradient_norm)
@@ -518,6 +536,13 @@ def train(
         )  # fmt: skip
         if update % settings.evaluate_every == 0 or update == settings.updates:
             yield judge.snapshot(networks, update, env_steps, seconds, metrics, checkpoint)
+
+
+def actor_gain(
+    networks: Networks, sensed: Tensor, z: Tensor, temperature: float, generator: torch.Generator
+) -> Tensor:
+    """What the actor is to raise: the soft value of its own actions, z being a number like any other to it."""
+    return networks.soft_value(networks.critics, sensed, z.detach(), temperature, generator).mean()
 
 
 def check_task(task: Task, settings: Settings) -> None:
@@ -544,19 +569,28 @@ def on_device(task: Task, drawn: Drawn, device: torch.device) -> Drawn:
     return Drawn(tables, drawn.index.to(device))
 
 
-def episodes_of(task: Task, drawn: Drawn, trials: Trials, settings: Settings, rows: int) -> dict[str, Tensor]:
-    """The episodes of trials by problem, as ``Replay`` keeps them: (rows, copies · K, horizon, ·) of each name.
+def episodes_of(
+    task: Task, drawn: Drawn, trials: Trials, settings: Settings
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Trials cut into episodes, by problem: (problems, episodes, horizon, ·) of each name.
 
-    ``taught`` is the reward that the critic learns from; ``context`` is what the encoder reads.
+    Returns:
+        Of all episodes what actor and critic learn from, ``taught`` being the reward; and of those that were played
+        with z from the prior ``context``, which the encoder reads, and ``paid``, whether a step did.
     """
-    transition = transition_of(task, drawn, trials)
-    taught = transition["reward"]
+    transition = transition_of(task, drawn, trials.symbol, trials.action, trials.reward, trials.arrived)
+    context, taught = context_of(transition), transition.pop("reward")
     if settings.critic_reward == "dense":
-        goal = task.goals.to(trials.reward.device)[trials.problem][:, None]  # (B, 1, 2)
+        goal = task.goals.to(taught.device)[trials.problem][:, None]  # (B, 1, 2)
         taught = dense_reward(trials.arrived, goal)[..., None]
-    columns = transition | dict(taught=taught, context=context_of(transition))
-    del columns["reward"]
-    return {name: column.reshape(rows, -1, task.trial.horizon, column.shape[-1]) for name, column in columns.items()}
+
+    def by_problem(column: Tensor, first: int) -> Tensor:
+        episodes = column.unflatten(1, (task.trial.episodes, task.trial.horizon))[:, :first]  # (B, first, horizon, ·)
+        return episodes.unflatten(0, (-1, settings.copies)).flatten(1, 2)
+
+    every = {name: by_problem(column, task.trial.episodes) for name, column in (transition | {"taught": taught}).items()}
+    from_prior = dict(context=context, paid=trials.reward > 0)
+    return every, {name: by_problem(column, settings.prior_episodes) for name, column in from_prior.items()}
 
 
 # -- judging ----------------------------------------------------------------------------------------------------
@@ -577,29 +611,28 @@ def exact_sampling(task: Task) -> dict[str, float]:
 class Judge:
     """How PEARL fares on the test problems, beside exact numbers. It never draws from the training's generator."""
 
-    def __init__(self, task: Task, settings: Settings, product: Callable, redraw: Callable) -> None:
-        self.task, self.settings, self.product = task, settings, product
-        self.redraws = REDRAWS | {"episode": redraw}
+    def __init__(self, task: Task, product: Callable, redraw: Callable) -> None:
+        self.task, self.product, self.redraw = task, product, redraw
         self.references = references_of(task) | exact_sampling(task)
         self.test, _ = evaluation_trials(task)
 
     @torch.no_grad()
     def snapshot(self, networks, update, env_steps, seconds, metrics, checkpoint) -> Snapshot:
-        task, settings = self.task, self.settings
+        task = self.task
         test = on_device(task, self.test, next(networks.parameters()).device)
         played = {}
-        for name, redraw in self.redraws.items():
+        for redraw in {self.redraw, *REDRAWS.values()}:
             generator = torch.Generator(test.index.device).manual_seed(7)
-            played[name] = play_trials(
-                networks, task, test, settings.latent, generator, greedy=True, product=self.product, redraw=redraw
+            played[redraw] = play_trials(
+                networks, task, test, generator, greedy=True, product=self.product, redraw=redraw
             )
-        trials, inference = played[settings.redraw]
+        returns = {redraw: float(trials.returns(task.trial).mean()) for redraw, (trials, _) in played.items()}
+        trials, inference = played[self.redraw]
         episodes = returns_by_episode(trials.map(lambda x: x.cpu()), task.trial.episodes).mean(dim=0)  # (K,)
-        returns = {name: float(each.returns(task.trial).mean()) for name, (each, _) in played.items()}
         metrics = metrics | dict(
-            test_return=returns[settings.redraw],
-            test_return_held=returns["episode"],
-            test_return_redrawn=returns["step"],
+            test_return=returns[self.redraw],
+            test_return_held=returns[resample],
+            test_return_redrawn=returns[resample_each_step],
             found=float((trials.reward > 0).any(dim=1).float().mean()),
             **{f"return_{k + 1}": float(mean) for k, mean in enumerate(episodes)},
             **beside_exact_belief(networks, task, test, trials, inference),
