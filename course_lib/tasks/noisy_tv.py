@@ -79,11 +79,15 @@ def noisy_tv(pictures: int = 16) -> NoisyTV:
     return NoisyTV("noisy-tv", title, map_city().plan, tv_cell=(3, 5), pictures=pictures)
 
 
-def hurried_bus(horizon: int = 12) -> City:
+def hurried_bus(horizon: int = 12, train_every: int = 11) -> City:
     """The distracting bus with episodes of 12 steps. Optimum 0.8, walking 0.3, as with 20.
 
     Riding three useful buses takes 10 steps, and then all is known that execution has a use for. Two useful ones and
     two distractors take 11, and tell more about the city: log 144 nats against log 24.
+
+    Args:
+        horizon: the steps of an episode; 20 is the distracting bus itself.
+        train_every: every so many of the 576 problems is trained on, and the others are the test; with 1, all are both.
     """
     title = Bilingual("방해 버스가 있는 바쁜 도시", "City with distracting buses, in a hurry")
-    return City("hurried-bus", title, replace(distracting_bus().plan, horizon=horizon))
+    return City("hurried-bus", title, replace(distracting_bus().plan, horizon=horizon, train_every=train_every))
