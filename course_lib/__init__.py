@@ -23,7 +23,8 @@ ENVIRONMENTS = {
 
 # What ``course train`` and ``course_lib.training.stream`` know, said here so that ``course --help`` needs no PyTorch.
 METHODS = (
-    "rl2", "e-rl2", "rl2-replay", "dream", "mame", "metacure", "varibad", "task-inference", "first-explore", "dpt",
+    "rl2", "e-rl2", "rl2-replay", "pearl", "dream", "mame", "metacure", "varibad", "task-inference", "first-explore",
+    "dpt",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from course_lib.agents import (
-    dpt, dream, e_rl2, first_explore, mame, metacure, rl2, rl2_replay, task_inference, varibad,
+    dpt, dream, e_rl2, first_explore, mame, metacure, pearl, rl2, rl2_replay, task_inference, varibad,
 )  # fmt: skip
 from course_lib.agents.evaluation import exact_belief_about
 from course_lib.agents.snapshot import Snapshot
@@ -37,6 +37,7 @@ METHODS = {
     "e-rl2": Method(e_rl2.train, e_rl2.SETTINGS),
     "rl2-replay": Method(rl2_replay.train, rl2_replay.SETTINGS),
     "dream": Method(dream.train, dream.SETTINGS),
+    "pearl": Method(pearl.train, pearl.SETTINGS),
     "mame": Method(mame.train, mame.SETTINGS),
     "metacure": Method(metacure.train, metacure.SETTINGS),
     "varibad": Method(varibad.train, varibad.SETTINGS),
