@@ -13,9 +13,12 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks.bandit import BernoulliBandit
 from course_lib.tasks.city import City
 from course_lib.tasks.cooking import Cooking
-from course_lib.tasks.drawing import bandit, city, cooking, grid_navi, point_robot, random_mdp, revealing_arm
+from course_lib.tasks.drawing import (
+    bandit, city, cooking, grid_navi, noisy_tv, point_robot, random_mdp, revealing_arm,
+)  # fmt: skip
 from course_lib.tasks.fixed_arm_bandit import FixedArmBandit
 from course_lib.tasks.grid_navi import HiddenGoal
+from course_lib.tasks.noisy_tv import NoisyTV
 from course_lib.tasks.point_robot import PointRobot
 from course_lib.tasks.random_mdp import RandomMDP
 from course_lib.tasks.revealing_arm import RevealingArm
@@ -23,6 +26,7 @@ from course_lib.tasks.task import Running, Task
 
 # Which module draws a family: each has ``picture`` and ``text``, called with the task, the running trials, a lane.
 DRAWN_BY: dict[type[Task], ModuleType] = {
+    NoisyTV: noisy_tv,  # before City, of which it is one
     City: city,
     Cooking: cooking,
     BernoulliBandit: bandit,
