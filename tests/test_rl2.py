@@ -99,6 +99,55 @@ def test_memory_crosses_the_episode_boundary_and_a_reset_there_is_seen():
     assert forgets.unique(dim=0).shape[0] == 1
 
 
+def test_trials_grow_by_equal_factors_and_are_whole_in_time():
+    settings = rl2.Settings(shortest=10, growing=0.5)
+    lengths = [rl2.grown_to(100, settings, progress) for progress in (0.0, 0.25, 0.49, 0.5, 1.0)]
+    assert lengths == [10, 32, 95, 100, 100]  # 10 · 10^(1/2) = 31.6
+    assert rl2.grown_to(100, rl2.Settings(), 0.0) == 100 and rl2.grown_to(7, settings, 0.0) == 7
+    task = make_task("bandit")
+    assert rl2.shortened(task, 3).trial.counted == (True,) * 3 and task.trial.episodes == 10
+
+
+def test_every_update_has_as_many_steps_while_trials_grow():
+    *_, last = snapshots("bandit", count=99, shortest=2, growing=0.6, trials=64)
+    assert last.trials.action.shape[1] == 10  # it is judged on whole trials
+    assert 10 * 640 - 6 * 10 < last.env_steps <= 10 * 640
+
+
+def test_growing_trials_and_the_predicting_head_resume_to_the_same_numbers():
+    more = dict(updates=4, trials=32, evaluate_every=2, shortest=2, growing=0.8, predict_weight=0.5, value_trace=0.9)
+    whole = snapshots("bandit", **more)
+    halfway = training.stream("rl2", "bandit", 3, **more)
+    next(halfway)
+    resumed = snapshots("bandit", resume=next(halfway).checkpoint(), **more)
+    assert resumed[0].update == 4 and same(whole[-1], resumed[0])
+
+
+def test_each_of_the_new_knobs_changes_what_is_learned():
+    plain = snapshots("bandit", count=2)[-1]
+    for knob in (dict(shortest=2), dict(predict_weight=0.5), dict(value_trace=0.9)):
+        assert not torch.equal(plain.hidden, snapshots("bandit", count=2, **knob)[-1].hidden), knob
+    same_trace = rl2.SETTINGS["bandit"].trace
+    assert torch.equal(plain.hidden, snapshots("bandit", count=2, value_trace=same_trace)[-1].hidden)
+
+
+def test_the_predicting_head_learns_what_the_arms_pay():
+    """Its loss alone, without policy or value: the memory then tells good arms from bad."""
+    more = dict(updates=40, trials=128, evaluate_every=40, predict_weight=1.0, value_weight=0.0, entropy=5.0)
+    last = snapshots("bandit", count=99, **more)[-1]
+    state = last.checkpoint()
+    task, generator = make_task("bandit"), torch.Generator().manual_seed(1)
+    policy = rl2.Policy(8, 64, 5, generator)
+    policy.load_state_dict(state["policy"])
+    drawn = task.draw(2000, generator)
+    trials, hidden, _ = rl2.play_trials(policy, task, drawn, generator, greedy=False)
+    head = state["predictor"]
+    told = hidden[:, -1] @ head["weight"].T + head["bias"]  # (B, A), of the reward less reward_centre
+    truth = drawn.tables.reward[:, 0, 0]
+    together = torch.corrcoef(torch.stack([told.flatten(), truth.flatten()]))[0, 1]
+    assert together > 0.4
+
+
 def test_advantages_are_returns_minus_values_when_the_trace_is_one_and_cross_episodes():
     generator = torch.Generator().manual_seed(0)
     reward, value = torch.randn(3, 6, generator=generator), torch.randn(3, 6, generator=generator)

@@ -52,6 +52,7 @@ class Settings:
     clip: float = 0.2  # ε of PPO
     entropy: float = 0.01  # weight of the entropy bonus; falls linearly to zero
     value_weight: float = 0.5  # weight of the value loss
+    predict_weight: float = 0.0  # weight of an extra loss, of a head that predicts each action's reward
     gradient_norm: float = 0.5  # gradients are clipped to this norm
     reward_centre: float = 0.0  # rewards enter the losses as (r − centre) · scale
     reward_scale: float = 1.0
@@ -281,10 +282,14 @@ def train(
     judge = Judge(task, settings, make_input, carry, method, counted)
     inputs = task.sensed_size + len(task.actions) + 2
     policy = Policy(inputs, settings.hidden, len(task.actions), generator, task.continuous).to(generator.device)
-    optimizer = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
+    learned = nn.ModuleDict(dict(policy=policy))
+    if settings.predict_weight:
+        learned["predictor"] = linear(settings.hidden, len(task.actions), generator, gain=0.01)
+    optimizer = torch.optim.Adam(learned.parameters(), lr=settings.learning_rate, eps=1e-5)
     update, env_steps, seconds, metrics = 0, 0, 0.0, {}
     if resume is not None:
-        policy.load_state_dict(resume["policy"])
+        for name, module in learned.items():
+            module.load_state_dict(resume[name])
         optimizer.load_state_dict(resume["optimizer"])
         generator.set_state(resume["generator"])
         update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
@@ -293,7 +298,7 @@ def train(
         return dict(
             method=method,
             task=task.name,
-            policy={k: v.clone() for k, v in policy.state_dict().items()},
+            **{name: {k: v.clone() for k, v in part.state_dict().items()} for name, part in learned.items()},
             optimizer=copy.deepcopy(optimizer.state_dict()),
             generator=generator.get_state(),
             settings=asdict(settings),
@@ -349,9 +354,13 @@ def train(
                 value_loss = mean_where((new_value - target[part]) ** 2, counts[part])
                 entropy = mean_where(surprise, acts[part])
                 loss = policy_loss + settings.value_weight * value_loss - settings.entropy * left * entropy
+                if settings.predict_weight:
+                    expected = learned["predictor"](states).gather(-1, trials.action[part][..., None])[..., 0]
+                    missed = (expected - (trials.reward - settings.reward_centre)[part]) ** 2
+                    loss = loss + settings.predict_weight * mean_where(missed, trials.valid[part])
                 optimizer.zero_grad()
                 loss.backward()
-                nn.utils.clip_grad_norm_(policy.parameters(), settings.gradient_norm)
+                nn.utils.clip_grad_norm_(learned.parameters(), settings.gradient_norm)
                 optimizer.step()
         if not torch.isfinite(loss):
             raise CourseError(
@@ -423,13 +432,14 @@ class Judge:
                 )
             )
 
-    def lesson(self, trials: Trials, episodes: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def lesson(self, trials: Trials, episodes: int | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What is learned from: rewards, where the trial is over, steps that act, steps of which a value is learned.
 
+        Trials of fewer ``episodes`` than the task's are over after these.
         With a scripted explorer its steps teach no action; with a perfect executor the trial is over after
         exploration, which is paid the exact worth of what it found out.
         """
-        last = trials.done & (trials.episode == episodes - 1)
+        last = trials.done & (trials.episode == (episodes or self.task.trial.episodes) - 1)
         counted = torch.tensor(self.counted, device=trials.reward.device)[trials.episode]  # (B, T)
         reward, acts = trials.reward * counted, trials.valid
         if self.settings.explorer == "perfect":
