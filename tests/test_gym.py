@@ -42,7 +42,9 @@ def task_of(env_id):
 def is_random(env_id):
     """Whether equal actions in equal problems may lead to something else."""
     tables = getattr(task_of(env_id), "tables", None)
-    return tables is not None and tables.random and TASK_OF[env_id] != "bandit"  # whose arms may pay for certain
+    if tables is None or TASK_OF[env_id] == "bandit":  # whose arms may pay for certain
+        return False
+    return tables.random or tables.pictures is not None
 
 
 CERTAIN = tuple(env_id for env_id in IDS if not is_random(env_id))

@@ -132,6 +132,8 @@ def test_what_was_looked_at_is_counted():
     )
     found = curious.looked_at(task, trials)
     assert found.pop("useful_information") == pytest.approx(math.log(4), abs=1e-5)
+    # One bus is known, so the goal's with a chance of a quarter; the others are worth trying or not.
+    assert 0.3 < found.pop("knowledge_worth") < 0.8
     assert found == dict(useful_buses=1.0, explored=20.0, map_read=0.0, watched=17.0)
     # With distractors: the bus at (4, 5) there and back, the one at (5, 5) there, and no more.
     task, clock = make_task("distracting-bus"), iter(range(99))

@@ -27,7 +27,7 @@ from course_lib.agents.dream import follow
 from course_lib.agents.networks import linear
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.exact import information_about
+from course_lib.exact import information_about, knowledge_of, possible_problems
 from course_lib.exact.references import explores_then_executes
 from course_lib.tasks import City, TableTask, Trials
 from course_lib.tasks.city import RIDE
@@ -254,7 +254,8 @@ def looked_at(task: TableTask, trials: Trials) -> dict[str, float]:
 
     ``useful_buses`` and ``distractor_buses``: how many different ones were ridden; ``map_read``: in which share of
     the trials; ``watched``: steps in front of the screen; ``explored``: steps in all; ``useful_information``: what is
-    exactly known, in nats, of where the useful buses go.
+    exactly known, in nats, of where the useful buses go; ``knowledge_worth``: what the best execution returns with all
+    that is known, so that what an explorer finds is judged without the executor that it has.
     """
     if not isinstance(task, City):
         return {}
@@ -264,12 +265,14 @@ def looked_at(task: TableTask, trials: Trials) -> dict[str, float]:
     rode = exploring & (trials.action == RIDE) & (trials.state != trials.arrived)
     ridden = (here.any(dim=2) & rode[..., None]).any(dim=1).float()  # (B, stops)
     useful = len(stops) - task.plan.distractors
-    first = (trials.episode == 1).int().argmax(dim=1, keepdim=True)  # execution begins
+    first = (trials.episode == 1).int().argmax(dim=1, keepdim=True)  # (B, 1) execution begins
     known = information_about(task.tables, trials, task.useful_routes).gather(1, first)
+    possible = possible_problems(task.tables, trials)[torch.arange(len(first)), first[:, 0]]  # (B, M)
     found = dict(
         useful_buses=float(ridden[:, :useful].sum(dim=1).mean()),
         explored=float(exploring.sum(dim=1).float().mean()),
         useful_information=float(known.mean()),
+        knowledge_worth=float(knowledge_of(task).worth_of(possible).mean()),
     )
     if task.plan.distractors:
         found["distractor_buses"] = float(ridden[:, useful:].sum(dim=1).mean())
