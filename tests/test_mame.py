@@ -135,14 +135,6 @@ def test_what_was_looked_at_is_counted():
     # One bus is known, so the goal's with a chance of a quarter; the others are worth trying or not.
     assert 0.3 < found.pop("knowledge_worth") < 0.8
     assert found == dict(useful_buses=1.0, explored=20.0, map_read=0.0, watched=17.0)
-    # With distractors: the bus at (4, 5) there and back, the one at (5, 5) there, and no more.
-    task, clock = make_task("distracting-bus"), iter(range(99))
-    actions = [1, 5, 5, 0, 5, *[4] * 40]
-    trials = play(
-        task, task.each(), torch.Generator().manual_seed(0), lambda running: torch.full((523,), actions[next(clock)])
-    )
-    found = curious.looked_at(task, trials)
-    assert (found["useful_buses"], found["distractor_buses"], found["explored"]) == (1.0, 1.0, 20.0)
 
 
 def test_same_seed_same_numbers_and_another_seed_others():

@@ -97,8 +97,9 @@ def test_two_of_each_tell_more_and_too_little():
     assert known(task, trials) == pytest.approx([math.log(12), math.log(12)], abs=1e-5)
     assert exploration_information(task.tables, trials).mean() == pytest.approx(math.log(144), abs=1e-5)
     # It is not enough to go by the right bus at once: what the best execution returns, by what was ridden before.
-    worth = [looked_at(task, scripted(task, ridden))["knowledge_worth"] for ridden in (FOUR_IN_A_ROW, THREE_USEFUL)]
-    assert worth == pytest.approx([0.7, 0.8], abs=1e-5)
+    found = [looked_at(task, scripted(task, ridden)) for ridden in (FOUR_IN_A_ROW, THREE_USEFUL)]
+    assert [each["knowledge_worth"] for each in found] == pytest.approx([0.7, 0.8], abs=1e-5)
+    assert [(each["useful_buses"], each["distractor_buses"]) for each in found] == [(2, 2), (3, 0)]
 
 
 @pytest.mark.parametrize(("horizon", "most"), [(10, (2, 1)), (11, (2, 2)), (13, (2, 2)), (14, (3, 2)), (17, (3, 3))])
