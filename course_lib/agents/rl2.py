@@ -65,7 +65,7 @@ class Settings:
 # fmt: off
 SETTINGS = {
     "bandit": Settings(
-        updates=130, trials=512, learning_rate=5e-3, trace=0.8, value_trace=0.95, entropy=0.03,
+        updates=180, trials=512, learning_rate=5e-3, trace=0.8, value_trace=0.95, entropy=0.03,
         reward_centre=0.5, reward_scale=0.3,
     ),
     "bandit pulls=100": Settings(
