@@ -9,6 +9,11 @@ makes of it.
 
 Departures: PPO (Schulman et al. 2017) in place of TRPO; rewards are centred and scaled before they reach the
 losses (with raw rewards the value loss fills the clipped gradient); the instruction (the goal) is an input.
+On the bandits of 100 pulls two more, measured on one seed: training begins on trials of 10 pulls, which grow to
+the whole length (after 120 updates 75.5, against 73.2 with whole trials from the start); and the value is taught
+with a longer trace than the λ of 0.3 published, which carries the end of a trial to its start too slowly (after
+140 updates 77.1, against 75.9). An extra head that predicts rewards can be trained along (``predict_weight``); no
+task has it by default, as on random MDPs it changed little.
 
 The functions that lesson 01 teaches, ``rl2_input``, ``carry_hidden_state`` and ``trial_advantages``, are arguments
 of ``train``: a learner's own can be trained with.
