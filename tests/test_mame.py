@@ -99,8 +99,8 @@ def test_who_predicts_from_what_was_shown_is_not_told_the_problem():
         # Nor does it know what comes after the step it predicts.
         later = symbol.clone()
         later[:, 5:] = (later[:, 5:] + 1) % 81
-        unseen = parts.guess(task.tables.features, later, action, acted)[:, :4]
-        assert torch.equal(unseen, parts.guess(*step)[:, :4])
+        unseen = parts.guess(task.tables.features, later, action, acted)[:, :5]
+        assert torch.equal(unseen, parts.guess(*step)[:, :5])
     assert torch.equal(one, other) and (one <= 0).all()
 
 
