@@ -35,7 +35,12 @@ EXAMPLES = """\
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done, 1 found something, 2 bad input, 130 interrupted."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, left = parser.parse_known_args(arguments)
+    if hasattr(options, "sizes") and all("=" in word and not word.startswith("-") for word in left):
+        options.sizes += left  # argparse itself finds them only right behind the task
+    elif left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
     try:
         with _terminated_like_interrupted():
             return options.run(options)

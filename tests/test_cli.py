@@ -75,6 +75,12 @@ def test_a_size_is_said_after_the_task(train):
     status, result = train(*sized, stream=fake(seen=seen))
     assert status == 0 and seen[0][:3] == ("rl2", "bandit arms=10 pulls=100", 3)
     assert result["task"] == "bandit arms=10 pulls=100"
+    train("rl2", "bandit", "--seed", "4", "arms=3", "--updates", "2", "pulls=7", stream=fake(seen=seen))
+    assert seen[1][:3] == ("rl2", "bandit arms=3 pulls=7", 4)
+    for unknown in (["--arms", "3"], ["--arms=3"], ["10", "--seed", "1", "11"]):
+        with pytest.raises(SystemExit) as left:
+            train("rl2", "bandit", *unknown)
+        assert left.value.code == 2
 
 
 def test_a_checkpoint_of_another_size_is_refused(tmp_path, capsys):
