@@ -1,0 +1,98 @@
+"""What three explorers look at that differ in nothing but their pay: the runs behind the lecture's section 4.
+
+    python figures/explorers.py run     # about an hour on one core; goes on where it was interrupted
+    python figures/explorers.py table   # prints the summary
+
+DREAM pays what helps to guess the executor's code, MetaCURE what helps to know the problem, MAME's place is taken by
+surprise (``course_lib.agents``: dream, metacure, mame). Settings are DREAM's for the map and for the distracting bus,
+but for the number of updates, which stands below. Nothing is left out: a run that failed stands in
+``explorers.json`` like the others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from course_lib.agents import curious, dream, mame, metacure
+from course_lib.tasks import make_task
+
+RESULTS = Path(__file__).with_suffix(".json")
+METHODS = {"dream": dream, "mame": mame, "metacure": metacure}
+# (method, task): updates. In the order in which they are run, seed after seed.
+VARIANTS = {
+    ("metacure", "hurried-bus"): 1920,
+    ("dream", "hurried-bus"): 2560,
+    ("metacure", "noisy-tv"): 1024,
+    ("mame", "noisy-tv"): 640,
+    ("dream", "noisy-tv"): 1024,
+    ("metacure", "distracting-bus"): 2560,
+    ("mame", "hurried-bus"): 1920,
+    # The same city with all of its 576 problems to train on, in place of every eleventh.
+    ("metacure", "hurried-bus horizon=20 train_every=1"): 2560,
+    ("mame", "distracting-bus"): 2560,
+}
+SEEDS = range(5)
+LOOKS = 4  # snapshots on the way
+
+
+def one_run(method: str, task_name: str, seed: int) -> list[dict]:
+    """The curve of one training: a row a snapshot."""
+    task, updates = make_task(task_name), VARIANTS[method, task_name]
+    settings = mame.SETTINGS[task_name.split()[0]]
+    if method == "dream":  # the knobs of the predictor are none of its own
+        known = asdict(settings)
+        settings = dream.Settings(**{name: known[name] for name in asdict(dream.Settings())})
+    settings = replace(settings, updates=updates, evaluate_every=updates // LOOKS)
+    rows, began = [], time.thread_time()
+    for snapshot in METHODS[method].train(task, settings, torch.Generator().manual_seed(seed)):
+        found = snapshot.metrics | curious.looked_at(task, snapshot.trials)
+        numbers = {name: round(value, 4) for name, value in found.items()}
+        spent = dict(env_steps=snapshot.env_steps, seconds=round(snapshot.seconds, 1))
+        rows.append(dict(update=snapshot.update, cpu_seconds=round(time.thread_time() - began, 1)) | spent | numbers)
+    return rows
+
+
+def run() -> None:
+    torch.set_num_threads(1)
+    done = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    done["command"] = "python figures/explorers.py run"
+    done["versions"] = dict(python=sys.version.split()[0], torch=torch.__version__)
+    runs = done.setdefault("runs", {})
+    for seed in SEEDS:
+        for method, task in VARIANTS:
+            name = f"{method} {task}"
+            if str(seed) in runs.get(name, {}):
+                continue
+            rows = one_run(method, task, seed)
+            runs.setdefault(name, {})[str(seed)] = rows
+            partial = RESULTS.with_suffix(".partial")
+            partial.write_text(json.dumps(done), encoding="utf-8")
+            os.replace(partial, RESULTS)
+            print(name, seed, rows[-1], flush=True)
+
+
+def table() -> None:
+    """For each variant: the last numbers, median and range over seeds."""
+    shown = (
+        "test_return", "knowledge_worth", "execution_given_exploration", "information", "useful_information",
+        "useful_buses", "distractor_buses", "map_read", "watched", "explored", "cpu_seconds", "env_steps",
+    )  # fmt: skip
+    for variant, seeds in json.loads(RESULTS.read_text(encoding="utf-8"))["runs"].items():
+        print(f"{variant} ({len(seeds)} seeds)")
+        last = [rows[-1] for rows in seeds.values()]
+        for name in shown:
+            values = [end[name] for end in last if name in end]
+            if values:
+                print(f"  {name}: median {median(values):.3f}, from {min(values):.3f} to {max(values):.3f}")
+
+
+if __name__ == "__main__":
+    {"run": run, "table": table}[sys.argv[1] if len(sys.argv) > 1 else "table"]()
