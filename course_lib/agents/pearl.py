@@ -71,14 +71,15 @@ class Settings:
 
     updates: int = 300  # rounds of playing and learning; the training ends after so many
     copies: int = 1  # trials of each training problem in a round
-    wander: int = 10  # first rounds, in which behaviour knows nothing of the problem
+    wander: int = 20  # first rounds, in which behaviour knows nothing of the problem
     prior_episodes: int = 2  # of a trial in training, played with z from the prior: these make contexts
     gradient_steps: int = 16  # in a round
     problems: int = 32  # in a gradient step, with one context each
     transitions: int = 32  # of each of these problems, for actor and critic
     replay: int = 200  # episodes of each problem that actor and critic learn from
-    memory: int = 200  # episodes of each problem that contexts are made of
+    memory: int = 300  # episodes of each problem that contexts are made of
     informed: float = 1.0  # so many of the contexts hold an episode that paid
+    pull: float = 0.0  # weight of the KL of contexts in which nothing paid
     prior_factor: bool = True  # whether the prior is a factor of the product
     latent: int = 5  # Z, size of z
     hidden: int = 64  # H, size of each network's two hidden layers
@@ -395,21 +396,25 @@ def draw_transitions(replay: Replay, rows: Tensor, count: int, generator: torch.
 
 def draw_contexts(
     memory: Replay, rows: Tensor, most: int, informed: float, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """For each of these problems 1 … ``most`` of its episodes: (b, most · horizon, ·), and which are given, bool.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Contexts, one of each of these problems: 1 … ``most`` of its episodes.
 
     Of a part ``informed`` of the problems, the first of them is an episode that paid, if one is remembered.
+
+    Returns:
+        What the encoder reads (b, most · horizon, ·), which of it is given, bool, and whether a step paid: (b,) bool.
     """
-    shape, device = (len(rows), most), rows.device
-    chosen = torch.randint(memory.kept, shape, generator=generator, device=device)  # (b, most)
-    paid = memory.columns["paid"][rows, : memory.kept].any(dim=2).float() + 1e-9  # (b, kept)
-    one_that_paid = torch.multinomial(paid, 1, generator=generator)[:, 0]
+    device = rows.device
+    paid = memory.columns["paid"][rows, : memory.kept].any(dim=2)  # (b, kept)
+    chosen = torch.randint(memory.kept, (len(rows), most), generator=generator, device=device)
+    one_that_paid = torch.multinomial(paid + 1e-9, 1, generator=generator)[:, 0]
     of_these = torch.rand(len(rows), generator=generator, device=device) < informed
     chosen[:, 0] = torch.where(of_these, one_that_paid, chosen[:, 0])
+    count = torch.randint(1, most + 1, (len(rows), 1), generator=generator, device=device)
+    given = torch.arange(most, device=device) < count  # (b, most)
     context = memory.columns["context"][rows[:, None], chosen]  # (b, most, horizon, ·)
-    episodes = torch.randint(1, most + 1, (len(rows), 1), generator=generator, device=device)
-    given = torch.arange(most, device=device) < episodes  # (b, most)
-    return context.flatten(1, 2), given.repeat_interleave(context.shape[2], dim=1)
+    steps = given.repeat_interleave(context.shape[2], dim=1)
+    return context.flatten(1, 2), steps, (paid.gather(1, chosen) & given).any(dim=1)
 
 
 # -- training ---------------------------------------------------------------------------------------------------
@@ -487,14 +492,15 @@ def train(
             networks, task, drawn, generator,
             greedy=False, wander=wander, prior_episodes=settings.prior_episodes, product=product, redraw=redraw,
         )  # fmt: skip
-        for_all, for_contexts = episodes_of(task, drawn, trials, settings)
-        replay.add(for_all)
-        memory.add(for_contexts)
+        everything, context = episodes_of(task, drawn, trials, settings)
+        replay.add(everything)
+        from_prior = task.trial.episodes if wander else settings.prior_episodes
+        memory.add({name: column[:, :, :from_prior].flatten(1, 2) for name, column in context.items()})
 
         for _ in range(settings.gradient_steps):
             # What a context says of z, and transitions of the same problem.
             rows = torch.randperm(len(problems), generator=generator, device=device)[: settings.problems]
-            context, given = draw_contexts(memory, rows, task.trial.episodes - 1, settings.informed, generator)
+            context, given, _ = draw_contexts(memory, rows, task.trial.episodes - 1, settings.informed, generator)
             batch = draw_transitions(replay, rows, settings.transitions, generator)
             mean, variance = networks.encoder.posterior(*networks.encoder(context), given, product)  # (b, Z)
             noise = torch.randn(mean.shape, generator=generator, device=device)
@@ -507,8 +513,13 @@ def train(
             value = networks.action_values(networks.critics, batch["before"], batch["action"], z)  # (2, b, n)
             critic_loss = ((value - target) ** 2).mean(dim=(1, 2)).sum()
             divergence = kl(mean, variance).mean()
+            loss = critic_loss + settings.kl_weight * divergence
+            if settings.pull:
+                context, given, paid = draw_contexts(memory, rows, task.trial.episodes - 1, 0.0, generator)
+                uninformed = networks.encoder.posterior(*networks.encoder(context), given, product)
+                loss = loss + settings.pull * (~paid * kl(*uninformed)).mean()
             optimizers["critic"].zero_grad()
-            (critic_loss + settings.kl_weight * divergence).backward()
+            loss.backward()
             nn.utils.clip_grad_norm_(encoder + critics, settings.gradient_norm)
             optimizers["critic"].step()
 
@@ -572,11 +583,11 @@ def on_device(task: Task, drawn: Drawn, device: torch.device) -> Drawn:
 def episodes_of(
     task: Task, drawn: Drawn, trials: Trials, settings: Settings
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Trials cut into episodes, by problem: (problems, episodes, horizon, ·) of each name.
+    """Trials cut into episodes, by problem.
 
     Returns:
-        Of all episodes what actor and critic learn from, ``taught`` being the reward; and of those that were played
-        with z from the prior ``context``, which the encoder reads, and ``paid``, whether a step did.
+        What actor and critic learn from, ``taught`` being the reward: (problems, copies · K, horizon, ·) of each name.
+        And ``context``, which the encoder reads, and ``paid``, whether a step did: (problems, copies, K, horizon, ·).
     """
     transition = transition_of(task, drawn, trials.symbol, trials.action, trials.reward, trials.arrived)
     context, taught = context_of(transition), transition.pop("reward")
@@ -584,13 +595,12 @@ def episodes_of(
         goal = task.goals.to(taught.device)[trials.problem][:, None]  # (B, 1, 2)
         taught = dense_reward(trials.arrived, goal)[..., None]
 
-    def by_problem(column: Tensor, first: int) -> Tensor:
-        episodes = column.unflatten(1, (task.trial.episodes, task.trial.horizon))[:, :first]  # (B, first, horizon, ·)
-        return episodes.unflatten(0, (-1, settings.copies)).flatten(1, 2)
+    def by_problem(column: Tensor) -> Tensor:
+        shape = -1, settings.copies, task.trial.episodes, task.trial.horizon
+        return column.unflatten(1, shape[2:]).unflatten(0, shape[:2])
 
-    every = {name: by_problem(column, task.trial.episodes) for name, column in (transition | {"taught": taught}).items()}
-    from_prior = dict(context=context, paid=trials.reward > 0)
-    return every, {name: by_problem(column, settings.prior_episodes) for name, column in from_prior.items()}
+    everything = {name: by_problem(x).flatten(1, 2) for name, x in (transition | {"taught": taught}).items()}
+    return everything, dict(context=by_problem(context), paid=by_problem(trials.reward > 0))
 
 
 # -- judging ----------------------------------------------------------------------------------------------------
