@@ -2,7 +2,7 @@
 # make test           set up what is needed and run all fast tests
 # make test-browser   drive a real JupyterLab in a real browser      (needs Chromium)
 # make notebooks      build the notebooks from notebooks/source
-# make bench          measure the tasks' speed and the live view's cost (on a quiet machine)
+# make bench          measure the tasks' speed, the live view's cost and the methods (on a quiet machine)
 #
 # PYTHON=<path>          the Python to use, instead of the first of 3.13, 3.12, 3.11 that runs
 # TORCH_INDEX=<address>  one more package index for pip: see README
@@ -57,3 +57,4 @@ bench:
 	@$(PREPARE) test
 	$(VENV_PYTHON) tests/bench_tasks.py
 	$(VENV_PYTHON) tests/bench_view.py
+	$(VENV_PYTHON) tests/bench_methods.py --json figures/bench_methods.json
