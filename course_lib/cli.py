@@ -27,6 +27,8 @@ EXAMPLES = """\
   course train rl2 bandit --resume bandit.pt
   course train rl2 bandit arms=10 pulls=100
   course results --methods dream rl2 --tasks map --seeds 10
+  course grade notebooks/01_end_to_end.ipynb
+  course grade submissions --csv grades.csv --jobs 2
   course build
   course build --check
   course build --execute 01
@@ -127,7 +129,24 @@ def _parser() -> argparse.ArgumentParser:
     way = build.add_mutually_exclusive_group()
     way.add_argument("--check", action="store_true", help="쓰지 않고 확인만 · only compare, write nothing")
     way.add_argument("--execute", action="store_true", help="풀이를 실행해 출력 저장 · run the solutions")
+
+    _add_grade(commands)
     return parser
+
+
+def _add_grade(commands) -> None:
+    from course_lib.grading.options import add_grade_options
+
+    grade = commands.add_parser(
+        "grade",
+        help="제출한 노트북을 채점합니다 · grade submitted notebooks",
+        description="노트북 하나나 폴더 하나를 채점합니다. 파일마다 한 줄씩 성적표(CSV)에 씁니다.\n"
+        "Grade one notebook, or a folder of them: one honest row a file.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    grade.set_defaults(run=_grade)
+    add_grade_options(grade, _positive)
 
 
 def _positive(kind):
@@ -336,6 +355,15 @@ def _write_table(options: argparse.Namespace, rows: list[dict], done: list[dict]
     partial = picture.with_name(f".{picture.name}.partial")
     partial.write_bytes(results_png(done, titles, "학습한 초 · seconds of training"))
     os.replace(partial, picture)
+
+
+# -- course grade -------------------------------------------------------------------------------------------
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from course_lib.grading.command import run
+
+    return run(options)
 
 
 # -- course build -------------------------------------------------------------------------------------------
