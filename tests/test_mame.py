@@ -154,7 +154,7 @@ def test_a_checkpoint_resumes_to_the_same_numbers(tmp_path):
 
 
 def test_only_the_pay_is_not_dreams():
-    """With DREAM's own gains as pay, and DREAM's networks, the same updates."""
+    """Playing, replay and losses are DREAM's own by import, and so are the settings."""
     for name in ("play_trials", "behave", "Replay", "explorer_loss", "executor_loss", "decoder_loss", "bottleneck"):
         assert not hasattr(curious, name) and hasattr(dream, name)
     for task, settings in mame.SETTINGS.items():

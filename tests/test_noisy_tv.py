@@ -113,3 +113,20 @@ def test_how_much_can_be_known_in_so_many_steps(horizon, most):
     task = make_task("hurried-bus", horizon=horizon)
     found = known(task, scripted(task, around[: 3 * rides - 1]))
     assert found == pytest.approx([told[most[0]], told[most[1]]], abs=1e-5)
+
+
+def test_few_training_problems_are_told_apart_by_less_than_what_execution_needs():
+    """Of the 53 that are trained on, two useful buses and two distractors can tell which it is; of all 576, not."""
+    task = make_task("distracting-bus")
+    routes = torch.tensor(task.routes)
+
+    def told(problems, buses):
+        count = routes[problems][:, buses].unique(dim=0, return_counts=True)[1].float()
+        return math.log(len(problems)) - float((count * count.log()).sum() / count.sum())
+
+    pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    mixed = [[*useful, *(4 + bus for bus in far)] for useful in pairs for far in pairs]
+    train, every = task.splits["train"], torch.arange(576)
+    assert max(told(train, buses) for buses in mixed) == pytest.approx(math.log(53), abs=1e-5)
+    assert told(train, [0, 1, 2]) == pytest.approx(3.16, abs=0.01)  # all that is needed tells less, log 24 at most
+    assert {round(told(every, buses), 4) for buses in mixed} == {round(math.log(144), 4)}

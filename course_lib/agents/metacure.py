@@ -14,6 +14,10 @@ rule the rewards of an episode sum to I(τ; μ), the exact information of ``cour
 its trap: all of the problem counts, whether execution has a use for it or not (tasks ``distracting-bus`` and
 ``hurried-bus``). DREAM's explorer is paid I(τ; z) instead, for a z that says only what execution needs.
 
+It can be trapped twice. What is paid is to know which of the *training* problems this is, and where these are few, less
+does than what execution needs: of the 53 cities of the distracting bus, rides with two useful buses and two distractors
+can tell them all apart, so nothing is paid for a third useful one, though a test city may need it.
+
 Departures from the release:
 
 - log-chances of symbols in place of squared errors of vectors, which is what makes the sum exact;
