@@ -265,30 +265,40 @@ def test_the_density_of_a_squashed_action_is_that_of_its_distribution():
 def test_of_finite_actions_the_soft_value_is_the_sum_over_all():
     net, generator = networks(GridNavi())
     sensed, z = torch.randn(6, 11, generator=generator), torch.randn(6, 5, generator=generator)
-    found = net.soft_value(net.critics, sensed, z, 0.3, generator)
-    chances = net.actor(torch.cat([sensed, z], dim=-1)).softmax(-1)
-    both = net.critics(sensed, z)
+    with torch.no_grad():
+        found = net.soft_value(net.critics, sensed, z, 0.3, generator)
+        chances = net.actor(torch.cat([sensed, z], dim=-1)).softmax(-1)
+        both = net.critics(sensed, z)
     for b in range(6):
         each = [
-            float(p) * (min(float(both[0, b, a]), float(both[1, b, a])) - 0.3 * math.log(float(p)))
-            for a, p in enumerate(chances[b])
+            p * (min(float(both[0, b, a]), float(both[1, b, a])) - 0.3 * math.log(p))
+            for a, p in enumerate(chances[b].tolist())
         ]
-        assert float(found[b].detach()) == pytest.approx(sum(each), abs=1e-5)
+        assert float(found[b]) == pytest.approx(sum(each), abs=1e-5)
 
 
 # ---- learning ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_learns_to_go_back_to_the_end_of_a_corridor_that_paid(seed):
-    """Two episodes in a corridor: whoever does not learn from rewards goes to the right end half of the time."""
+def test_learns_to_go_to_the_end_of_a_corridor_that_paid(seed):
+    """Who reads nothing of the context ends at the goal half of the time, and so do all before the training."""
     task = Corridor(half=2, horizon=6, episodes=3)
     settings = pearl.Settings(
-        updates=20, copies=8, wander=4, problems=2, transitions=64, kl_weight=1e-3, pull=0.1, temperature=0.02,
+        updates=20, copies=8, wander=6, problems=2, transitions=64, hidden=32, kl_weight=1e-3, pull=0.1, temperature=0.02,
         evaluate_every=20,
-    )
-    _, last = pearl.train(task, settings, torch.Generator().manual_seed(seed))
-    assert last.metrics["return_3"] > 3.0  # 4.9 at most; 2.15 for one end, whatever was seen
+    )  # fmt: skip
+    net, _ = networks(task, hidden=32)
+    drawn, reached = task.each(50), []
+    for snapshot in pearl.train(task, settings, torch.Generator().manual_seed(seed)):
+        net.load_state_dict(snapshot.checkpoint()["networks"])
+        generator = torch.Generator().manual_seed(0)
+        trials, inference = pearl.play_trials(net, task, drawn, generator, greedy=True, wander=True)
+        ends = pearl.where_it_leads(net, task, drawn, inference.mean[None, :, 12], generator)[0]
+        goal = torch.tensor([task.state(goal) for goal in task.goals])[drawn.index]
+        paid = (trials.reward[:, :12] > 0).any(dim=1)
+        reached.append(float((ends == goal)[paid].float().mean()))
+    assert reached[0] < 0.7 and reached[1] > 0.9
 
 
 def test_same_seed_same_numbers_and_another_seed_others():
