@@ -107,7 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument(
         "--tasks", nargs="+", default=[], metavar="TASK", help='map "bandit pulls=100" … (모두 · all)'
     )
-    results.add_argument("--seeds", type=_positive(int), default=5, metavar="N", help="시드 0…N−1 · seeds (5)")
+    results.add_argument("--seeds", type=_positive(int), default=5, metavar="N", help="시드 몇 개 · so many seeds (5)")
+    results.add_argument("--first-seed", type=int, default=0, metavar="N", help="첫 시드 · the first of them (0)")
     results.add_argument("--updates", type=_positive(int), metavar="N", help="업데이트 수 · end after N updates")
     results.add_argument("--jobs", type=_positive(int), default=2, metavar="N", help="동시에 몇 개 · at once (2)")
     results.add_argument("--dask", metavar="ADDRESS", help="Dask 스케줄러의 주소 · a Dask scheduler's address")
@@ -304,7 +305,7 @@ def _results(options: argparse.Namespace) -> int:
     from course_lib import results
 
     overrides = {"updates": options.updates} if options.updates else {}
-    wanted = results.cells(options.methods, options.tasks, options.seeds)
+    wanted = results.cells(options.methods, options.tasks, options.seeds, options.first_seed)
     done, missing, broken = results.done_and_missing(wanted, options.folder, overrides)
     for error in broken:
         print(error.message.ko, error.message.en, sep="\n", file=sys.stderr)
@@ -323,6 +324,7 @@ def _results(options: argparse.Namespace) -> int:
                     file=sys.stderr,
                 )
     if done:
+        done += results.done_and_missing(results.more_seeds(wanted, options.folder), options.folder, overrides)[0]
         done.sort(key=lambda result: (result["task"], result["method"], result["seed"]))
         rows = results.summary(done)
         print(results.as_text(rows))
@@ -337,6 +339,8 @@ def _write_table(options: argparse.Namespace, rows: list[dict], done: list[dict]
     from course_lib.views.results import results_png
 
     command = ["course results", "--seeds", str(options.seeds)]
+    if options.first_seed:
+        command += ["--first-seed", str(options.first_seed)]
     for name in ("methods", "tasks"):
         if chosen := getattr(options, name):
             command += [f"--{name}", *map(shlex.quote, chosen)]

@@ -40,8 +40,8 @@ class Cell(NamedTuple):
         return folder / f"{self.method}_{self.task.replace(' ', ',')}_{self.seed}.json"
 
 
-def cells(methods: list[str], tasks: list[str], seeds: int) -> list[Cell]:
-    """Every training of these methods on these of their tasks.
+def cells(methods: list[str], tasks: list[str], seeds: int, first_seed: int = 0) -> list[Cell]:
+    """Every training of these methods on these of their tasks, with ``seeds`` seeds from ``first_seed`` on.
 
     An empty list means all: of tasks, those that the methods have settings for, in each size that has its own.
 
@@ -57,7 +57,7 @@ def cells(methods: list[str], tasks: list[str], seeds: int) -> list[Cell]:
         for task in asked or settings:
             bare = task.split()[0]
             if bare in settings and bare in TASKS:  # a method may have settings for a task of its own, too
-                found += [Cell(method, task, seed) for seed in range(seeds)]
+                found += [Cell(method, task, seed) for seed in range(first_seed, first_seed + seeds)]
     if not found:
         raise CourseError(
             Bilingual(
@@ -66,6 +66,17 @@ def cells(methods: list[str], tasks: list[str], seeds: int) -> list[Cell]:
             )
         )
     return found
+
+
+def more_seeds(wanted: list[Cell], folder: Path) -> list[Cell]:
+    """Trainings on disk of the same methods and tasks with other seeds: they belong into the same rows."""
+    rows = {(cell.method, cell.task) for cell in wanted}
+    found = []
+    for path in sorted(folder.glob("*_*_*.json")):
+        method, task, seed = path.stem.rsplit("_", 2)
+        if seed.isdecimal() and (method, task.replace(",", " ")) in rows:
+            found.append(Cell(method, task.replace(",", " "), int(seed)))
+    return [cell for cell in found if cell not in wanted]
 
 
 def train_cell(cell: Cell, overrides: dict | None = None) -> dict:

@@ -155,6 +155,16 @@ def test_the_command_trains_goes_on_and_leaves_table_and_picture(made_up, tmp_pa
     assert status == 0 and len(made_up) == 3 and "0.800" in shown.out
 
 
+def test_other_seeds_on_disk_belong_into_the_same_row(made_up, tmp_path, capsys):
+    folder = tmp_path / "results"
+    here = ("--jobs", "1", "--folder", str(folder))
+    run_command(capsys, "--methods", "rl2", "--tasks", "map", "bandit pulls=3", "--seeds", "1", *here)
+    run_command(capsys, "--methods", "rl2", "--tasks", "map", "--seeds", "2", "--first-seed", "5", *here)
+    table = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert [(row["task"], row["seeds"]) for row in table["rows"]] == [("map", [0, 5, 6])]
+    assert table["command"] == "course results --seeds 2 --first-seed 5 --methods rl2 --tasks map"
+
+
 def test_the_command_takes_a_size(made_up, tmp_path, capsys):
     folder = tmp_path / "table"
     arguments = ("--methods", "rl2", "--tasks", "bandit pulls=3", "--seeds", "1", "--jobs", "1", "--folder", str(folder))
