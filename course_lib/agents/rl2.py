@@ -74,11 +74,11 @@ SETTINGS = {
         reward_centre=0.5, reward_scale=0.3,
     ),
     "bandit pulls=100": Settings(
-        updates=250, trials=512, trace=0.8, value_trace=0.95, entropy=0.02, reward_centre=0.5, reward_scale=0.1,
+        updates=250, trials=512, trace=0.7, value_trace=0.95, entropy=0.12, reward_centre=0.5, reward_scale=0.1,
         shortest=10, growing=0.2, evaluate_every=10,
     ),
     "bandit arms=10 pulls=100": Settings(
-        updates=300, trials=512, trace=0.8, value_trace=0.95, entropy=0.02, reward_centre=0.5, reward_scale=0.1,
+        updates=300, trials=512, trace=0.7, value_trace=0.95, entropy=0.12, reward_centre=0.5, reward_scale=0.1,
         shortest=10, growing=0.2, evaluate_every=10,
     ),
     "fixed-arm-bandit": Settings(
