@@ -57,7 +57,7 @@ TIES = {
     "even": lambda tied, chance: chance * (tied + 1) >= 1,  # arm 0 wins with chance 1 / (tied + 1)
     "arm 0": lambda tied, chance: torch.zeros_like(tied, dtype=torch.bool),
 }
-CHECK_EVERY = 256  # trials between two looks at the clock
+AT_ONCE = 4_000_000  # numbers held at once where every arm's worth is looked at after every trial
 
 
 def rl2_trials(
@@ -80,22 +80,28 @@ def rl2_trials(
     problems = RevealingArm(arms).problem_count
     fill = known_or_error(STARTS, start, Bilingual("초기화", "initialisation"))
     contexts = problems + problems  # a sign for each problem; nothing, after each of the other arms
-    table = fill((runs, contexts, arms), generator)
-    tried = torch.zeros(runs, contexts, arms)
+    table = fill((runs, contexts, arms), generator).view(-1, arms)  # (R · C, A)
+    tried = torch.zeros(table.numel())
+    highest = table.amax(dim=1)  # (R · C,)
     explored = fill((runs, arms), generator)
-    lane = torch.arange(runs)
 
-    def learn(problem: Tensor, pull: Tensor, execution: Tensor) -> Tensor:
-        context = torch.where(pull == 0, problem, problems - 1 + pull)  # (R,)
-        entry = (lane * contexts + context) * arms + execution
+    def learn(run: Tensor, problem: Tensor, pull: Tensor, execution: Tensor) -> Tensor:
+        context = run * contexts + torch.where(pull == 0, problem, problems - 1 + pull)  # (n,)
+        entry = context * arms + execution
         reward = (execution == problem + 1).float()
-        count = tried.view(-1)[entry] + 1
-        tried.view(-1)[entry] = count
-        before = table.view(-1)[entry]
-        table.view(-1)[entry] = before + (reward - before) / count
-        return table.view(-1, arms)[lane * contexts + context].amax(dim=1)
+        count = tried.index_select(0, entry) + 1
+        tried.scatter_(0, entry, count)
+        before = table.view(-1).index_select(0, entry)
+        after = before + (reward - before) / count
+        table.view(-1).scatter_(0, entry, after)
+        best = highest.index_select(0, context)
+        fell = ((before == best) & (after < best)).nonzero()[:, 0]  # only then does another entry matter
+        best = best.maximum(after)
+        best[fell] = table[context[fell]].amax(dim=1)
+        highest.scatter_(0, context, best)
+        return best
 
-    return _until_arm_0_stays(arms, explored, generator, learn, ties, patience)
+    return _until_arm_0_stays(arms, explored, generator, learn, ties, patience, pulls=32)
 
 
 def dream_trials(
@@ -105,53 +111,104 @@ def dream_trials(
     problems = RevealingArm(arms).problem_count
     # How often each problem was the true one when arm a ≠ 0 was pulled, which shows nothing.
     # Of arm 0 no count is needed: its sign is only ever seen in one problem, so q = 1.
-    seen = torch.zeros(runs, arms, problems)
-    lane = torch.arange(runs)
+    seen = torch.zeros(runs * arms * problems)
+    pulled = torch.zeros(runs * arms)
 
-    def learn(problem: Tensor, pull: Tensor, execution: Tensor) -> Tensor:
-        seen[lane, pull, problem] += 1
-        here = seen[lane, pull]  # (R, M)
-        chance = here[lane, problem] / here.sum(dim=1)
-        return torch.where(pull == 0, torch.ones(()), chance).log() + math.log(problems)
+    def learn(run: Tensor, problem: Tensor, pull: Tensor, execution: Tensor) -> Tensor:
+        arm = run * arms + pull
+        known = arm * problems + problem
+        count, total = seen.index_select(0, known) + 1, pulled.index_select(0, arm) + 1
+        seen.scatter_(0, known, count)
+        pulled.scatter_(0, arm, total)
+        return torch.where(pull == 0, torch.ones(()), count / total).log() + math.log(problems)
 
-    return _until_arm_0_stays(arms, torch.zeros(runs, arms), generator, learn, ties, patience)
+    return _until_arm_0_stays(arms, torch.zeros(runs, arms), generator, learn, ties, patience, pulls=4)
 
 
 def _until_arm_0_stays(
     arms: int,
     explored: Tensor,
     generator: torch.Generator,
-    learn: Callable[[Tensor, Tensor, Tensor], Tensor],
+    learn: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor],
     ties: str,
     patience: float,
+    pulls: int,
 ) -> Tensor:
     """Draw trials, learn from them, and note when the greedy arm was last another than arm 0.
 
+    What a pull teaches about its arm doesn't depend on what was learned about other arms. So a block of trials is
+    learned from side by side: first every arm's first pull in it, then every arm's second, and so on. That
+    takes |A| times fewer steps than trial by trial, and gives the same numbers.
+
     Args:
         explored: (R, A) Q_exp as it starts.
-        learn: (problem, exploration pull, execution pull), each (R,) → (R,) what Q_exp moves towards.
+        learn: (run, problem, exploration pull, execution pull), each (n,), of n different arms or runs → (n,) what
+            Q_exp moves towards.
+        pulls: of each arm, about so many in a block.
     """
     lost = known_or_error(TIES, ties, Bilingual("동점 규칙", "rule for ties"))
-    runs, problems = len(explored), arms - 1
-    pulled = torch.zeros(runs, arms)
-    row = torch.arange(runs) * arms
-    last = torch.zeros(runs, dtype=torch.int64)
-    trial = 0
+    runs, problems, block = len(explored), arms - 1, max(256, pulls * arms)
+    explored, pulled = explored.flatten(), torch.zeros(runs * arms)  # (R · A,) each
+    run = torch.arange(runs).expand(block, runs).flatten()  # (n,) of each trial of a block, n = block · R
+    last, trial = torch.zeros(runs, dtype=torch.int64), 0
     while trial < patience * int(last.max()) or trial == 0:
-        problem = torch.randint(problems, (CHECK_EVERY, runs), generator=generator)
-        pull, execution = torch.randint(arms, (2, CHECK_EVERY, runs), generator=generator)
-        chance = torch.rand(CHECK_EVERY, runs, generator=generator)
-        for step in range(CHECK_EVERY):
-            trial += 1
-            target = learn(problem[step], pull[step], execution[step])
-            entry = row + pull[step]
-            count = pulled.view(-1)[entry] + 1
-            pulled.view(-1)[entry] = count
-            before = explored.view(-1)[entry]
-            explored.view(-1)[entry] = before + (target - before) / count
-            others, best = explored[:, 1:], explored[:, 0]
-            highest = others.amax(dim=1)
-            tied = (others == best[:, None]).sum(dim=1)
-            not_arm_0 = (highest > best) | ((highest == best) & lost(tied, chance[step]))
-            last.masked_fill_(not_arm_0, trial)
+        problem = torch.randint(problems, (block, runs), generator=generator)
+        pull, execution = torch.randint(arms, (2, block, runs), generator=generator)
+        chance = torch.rand(block, runs, generator=generator)
+
+        arm = run * arms + pull.flatten()  # (n,)
+        order, sizes = _turns(arm)
+        columns = (column.flatten().index_select(0, order).split(sizes) for column in (run, problem, pull, execution, arm))
+        before, became = explored.clone(), []
+        for *drawn, here in zip(*columns, strict=True):
+            count, so_far = pulled.index_select(0, here) + 1, explored.index_select(0, here)
+            became.append(so_far + (learn(*drawn) - so_far) / count)
+            pulled.scatter_(0, here, count)
+            explored.scatter_(0, here, became[-1])
+        now = torch.empty(block * runs).scatter_(0, order, torch.cat(became))  # of the arm that was just pulled
+
+        before, now, after = before.view(runs, arms), now.view(block, runs), explored.view(runs, arms)
+        least = torch.where(pull == 0, now, torch.inf).amin(dim=0).minimum(before[:, 0])  # (R,) of arm 0
+        most = torch.where(pull > 0, now, -torch.inf).amax(dim=0).maximum(before[:, 1:].amax(dim=1))  # of others
+        wrong = after[:, 1:].amax(dim=1) > after[:, 0]  # at the block's end, so nothing before it matters
+        last[wrong] = trial + block
+        unsure = (~wrong & (least <= most)).nonzero()[:, 0]
+        for part in unsure.split(max(1, AT_ONCE // (block * arms))):
+            worth = _after_every_trial(before[part], pull[:, part].T, now[:, part].T)  # (r, block, A)
+            others, best = worth[:, 1:], worth[:, 0]
+            highest, tied = others.amax(dim=1), (others == best[:, None]).sum(dim=1)
+            not_arm_0 = (highest > best) | ((highest == best) & lost(tied, chance[:, part].T))  # (r, block)
+            time = (not_arm_0 * torch.arange(1, block + 1)).amax(dim=1)  # of its last, 0 if there is none
+            last[part] = torch.where(time > 0, trial + time, last[part])
+        trial += block
     return last
+
+
+def _turns(arm: Tensor) -> tuple[Tensor, list[int]]:
+    """The places of each arm's first occurrence in ``arm`` (n,), then of each one's second, and so on.
+
+    Returns:
+        (n,), and how many places each turn has.
+    """
+    order = arm.argsort(stable=True)
+    count = arm.bincount()
+    begins = count.cumsum(0) - count
+    turn = torch.empty_like(arm)
+    turn[order] = torch.arange(len(arm)) - begins[arm[order]]
+    return turn.argsort(stable=True), turn.bincount().tolist()
+
+
+def _after_every_trial(before: Tensor, pull: Tensor, now: Tensor) -> Tensor:
+    """The worth of every arm after every trial, from (R, A) before the first, and what each pull made of its arm.
+
+    Args:
+        pull, now: (R, n).
+    Returns:
+        (R, A, n).
+    """
+    runs, trials = pull.shape
+    moment = torch.zeros(runs, before.shape[1], trials, dtype=torch.int64)
+    moment.scatter_(1, pull[:, None], torch.arange(1, trials + 1).expand(runs, 1, -1))
+    latest = moment.cummax(dim=2).values  # (R, A, n) the last pull of each arm so far, counted from 1
+    known = torch.cat([torch.zeros(runs, 1), now], dim=1)[:, None].expand(-1, before.shape[1], -1)
+    return torch.where(latest > 0, known.gather(2, latest), before[..., None])
