@@ -74,12 +74,12 @@ SETTINGS = {
         reward_centre=0.5, reward_scale=0.3,
     ),
     "bandit pulls=100": Settings(
-        updates=250, trials=512, trace=0.7, value_trace=0.95, entropy=0.12, reward_centre=0.5, reward_scale=0.1,
-        shortest=10, growing=0.2, evaluate_every=10,
+        updates=250, trials=512, discount=0.97, trace=0.7, value_trace=0.95, entropy=0.15, reward_centre=0.5,
+        reward_scale=0.2, shortest=10, growing=0.2, evaluate_every=10,
     ),
     "bandit arms=10 pulls=100": Settings(
-        updates=300, trials=512, trace=0.7, value_trace=0.95, entropy=0.12, reward_centre=0.5, reward_scale=0.1,
-        shortest=10, growing=0.2, evaluate_every=10,
+        updates=300, trials=512, discount=0.97, trace=0.7, value_trace=0.95, entropy=0.15, reward_centre=0.5,
+        reward_scale=0.2, shortest=10, growing=0.2, evaluate_every=10,
     ),
     "fixed-arm-bandit": Settings(
         updates=96, learning_rate=5e-3, trace=0.3, reward_centre=1.0, reward_scale=0.1, evaluate_every=4,
