@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ import torch
 
 from course_lib.bilingual import CourseError
 from course_lib.exact import exact_belief, optimal_values
+from course_lib.exact import revealing_arm as exact_revealing_arm
 from course_lib.exact.explorers import shortest_exploration
 from course_lib.exact.planning import Knowledge
 from course_lib.exact.revealing_arm import dream_trials, rl2_trials
 from course_lib.tasks import Drawn, make_task, play
 from course_lib.tasks.drawing import picture_of, text_of
+from course_lib.views.figure import hangul_font
+from figures import revealing_arm
 
 RECORD = Path(__file__).parents[1] / "figures" / "revealing_arm.json"
 RECORDED = json.loads(RECORD.read_text(encoding="utf-8"))
@@ -166,8 +170,16 @@ def test_the_recorded_analysis_lands_on_the_expected_numbers():
             mean, error = row["expected"]
             assert abs(row["mean"] - mean) < 3 * (error**2 + row["error"] ** 2) ** 0.5, arms
         if row["slide_pulls"] is not None:  # read off a plot
-            assert 0.75 < row["pulls"] / row["slide_pulls"] < 1.05
-    assert {"8", "16", "32", "64", "128"} <= set(learners["RL2"]["sizes"])
+            assert 0.7 < row["pulls"] / row["slide_pulls"] < 1.05
+    for learner in ("RL2", "DREAM"):
+        sizes = learners[learner]["sizes"]
+        assert {"8", "16", "32", "64", "128"} <= set(sizes) and all(row["runs"] >= 100 for row in sizes.values())
+    for learner, expected in (("RL2", 2), ("DREAM", 1)):  # of the bounds: |A|² ln |A| and |A| ln |A|
+        with_log, without = (learners[learner][name]["8 to 128"] for name in ("slopes", "slopes_without_log"))
+        assert without < expected < with_log < expected + 0.25 and with_log - without < 0.35
+    slopes = {start: row["slopes"]["8 to 32"] for start, row in learners.items()}
+    assert slopes["RL2"] < slopes["RL2, tables start at one"] < slopes["RL2, tables start at zero"] - 0.2
+    assert RECORDED["cpu_seconds"] <= 60
     assert learners["RL2"]["slopes"]["8 to 32"] == pytest.approx(2.09, abs=0.05)
     # The slope that was expected for DREAM, 1.04, is that of ties won by arm 0; with even ties it is steeper.
     assert learners["DREAM, arm 0 wins ties"]["slopes"]["8 to 64"] == pytest.approx(1.04, abs=0.06)
@@ -183,6 +195,33 @@ def test_two_pulls_of_each_arm_explain_dream():
     for arms, row in RECORDED["learners"]["DREAM"]["sizes"].items():
         twice = int(arms) * (math.log(int(arms)) + math.log(math.log(int(arms))) + 0.577)
         assert 1.0 < row["mean"] / twice < 1.35
+
+
+def test_a_tiny_analysis_and_its_picture(tmp_path):
+    torch.set_num_threads(1)
+    runs = {8: 96, 16: 48}
+    learners = revealing_arm.analysis(dict.fromkeys(("RL2", "DREAM", "RL2, tables start at zero"), runs))
+    steep = {learner: row["slopes"]["8 to 16"] for learner, row in learners.items()}
+    assert 1.7 < steep["RL2"] < 2.5 and 0.8 < steep["DREAM"] < 1.6
+    assert steep["RL2, tables start at zero"] > steep["RL2"] + 0.1
+    record = tmp_path / "revealing_arm.json"
+    record.write_text(json.dumps(dict(learners=learners)), encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns of a glyph that no font has
+        paths = revealing_arm.draw(record)
+    assert [path.name for path in paths] == ["revealing_arm_ko.png", "revealing_arm_en.png"]
+    korean, english = (path.read_bytes() for path in paths)
+    assert korean[:8] == english[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (korean != english) == (hangul_font() is not None)  # never boxes: without a font, English
+    assert revealing_arm.png(json.loads(record.read_text(encoding="utf-8"))["learners"], "ko") == korean
+
+
+@pytest.mark.parametrize("arms", [4, 8])
+def test_blocks_of_any_length_teach_the_same(arms, monkeypatch):
+    """What is looked at in parts, run by run, is what is looked at in one piece."""
+    whole = rl2_trials(arms, 64, generator(5))
+    monkeypatch.setattr(exact_revealing_arm, "AT_ONCE", 1)
+    assert torch.equal(rl2_trials(arms, 64, generator(5)), whole)
 
 
 # -- pictures ------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ Choices of ours, where the lecture's slide leaves them open: all pulls are unifo
 first and asked afterwards, and ties of the greedy arm are broken evenly, anew at each trial. The last
 matters: if arm 0 wins every tie, DREAM needs five to eight times fewer trials. So does RL²'s
 initialisation: starting at zero, where only the paying entries of arm 0's many contexts can lift it, it
-needs about |A|^2.7; starting at one, arm 0 wins partly because its contexts, being more, stay optimistic
+needs about |A|^2.6; starting at one, arm 0 wins partly because its contexts, being more, stay optimistic
 for longer.
 
 Source: DREAM (Liu, Raghunathan, Liang, Finn 2021), which states Ω(|A|² log |A|) for RL² and O(|A| log |A|)
@@ -158,7 +158,8 @@ def _until_arm_0_stays(
 
         arm = run * arms + pull.flatten()  # (n,)
         order, sizes = _turns(arm)
-        columns = (column.flatten().index_select(0, order).split(sizes) for column in (run, problem, pull, execution, arm))
+        columns = (run, problem.flatten(), pull.flatten(), execution.flatten(), arm)
+        columns = (column.index_select(0, order).split(sizes) for column in columns)
         before, became = explored.clone(), []
         for *drawn, here in zip(*columns, strict=True):
             count, so_far = pulled.index_select(0, here) + 1, explored.index_select(0, here)
