@@ -127,6 +127,8 @@ def snapshot_to_dict(snapshot: Snapshot, keep: torch.Tensor | None = None) -> di
     del data["checkpoint"], data["belief"]
     trials = snapshot.trials if keep is None else snapshot.trials.map(lambda column: column[keep])
     small = {torch.int64: torch.int16, torch.float32: torch.float16}
+    if snapshot.gain is not None:
+        data["gain"] = (snapshot.gain if keep is None else snapshot.gain[keep]).to(torch.float16)
     data["trials"] = {
         name: column.to(small.get(column.dtype, column.dtype)) for name, column in vars(trials).items()
     }
@@ -154,7 +156,8 @@ def snapshot_from_dict(data: dict) -> Snapshot:
     belief = exact_belief_about(task, trials)
     unit = data.pop("hidden_unit", 1 / 127)
     hidden = None if data["hidden"] is None else data["hidden"].float() * unit
-    return Snapshot(**data | dict(trials=trials, hidden=hidden, belief=belief))
+    gain = None if data.get("gain") is None else data["gain"].float()
+    return Snapshot(**data | dict(trials=trials, hidden=hidden, belief=belief, gain=gain))
 
 
 def record(

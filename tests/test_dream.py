@@ -83,6 +83,7 @@ def test_the_bound_is_tight_with_an_exact_decoder_and_never_above_the_informatio
             assert found["information_bound"] <= found["code_information"] + 1e-4
             total = found["information_bound"] + found["decoder_gap"]
             assert total == pytest.approx(found["code_information"], rel=1e-4, abs=1e-3)
+            assert found["code_information_max"] == pytest.approx(math.log(24), abs=1e-3)
 
 
 def test_the_exact_information_about_the_code_is_what_an_integral_gives():
@@ -101,9 +102,30 @@ def test_the_exact_information_about_the_code_is_what_an_integral_gives():
     log_q = [Normal(g, noise).log_prob(z[:, 0]) for g in (-0.2, 1.0)]
     bound = entropy(prior) + sum((p * log).sum().item() * 5e-4 for p, log in zip(after, log_q, strict=True)) / 2
     assert found["code_entropy"] == pytest.approx(entropy(prior), abs=0.02)
+    of_noise = 0.5 * math.log(2 * math.pi * math.e * noise**2)  # H(z | μ)
+    assert found["code_information_max"] == pytest.approx(entropy(prior) - of_noise, abs=0.02)
     assert found["code_information"] == pytest.approx(exact, abs=0.02)
     assert found["information_bound"] == pytest.approx(bound, abs=0.03)
     assert found["decoder_gap"] > 0.1
+
+
+def test_a_snapshot_says_what_each_step_told_the_decoder():
+    task = make_task("map")
+    parts, _ = networks(task)
+    judge = dream.Judge(task, dream.SETTINGS["map"])
+    with torch.no_grad():
+        snapshot = judge.snapshot(parts, 0, 0, 0.0, {}, dict)
+    trials, code = snapshot.trials, parts.encoder(snapshot.trials.problem)
+    assert (snapshot.gain[trials.episode > 0] == 0).all() and (snapshot.gain[~trials.valid] == 0).all()
+    first = (trials.episode == 1).int().argmax(dim=1)  # execution begins with all that exploration showed
+    guess = parts.decoder.guess(snapshot.hidden)  # (B, T, Z)
+    lanes = torch.arange(len(code))
+    distance = [((guess[lanes, at] - code) ** 2).sum(-1) for at in (0 * first, first)]
+    expected = (distance[0] - distance[1]) / (2 * dream.SETTINGS["map"].noise ** 2)
+    torch.testing.assert_close(snapshot.gain.sum(dim=1), expected, atol=1e-3, rtol=1e-3)
+    assert expected.abs().max() > 1
+    elsewhere = make_task("cooking")  # problem 10 is never trained on, so its code says nothing
+    assert dream.Judge(elsewhere, dream.SETTINGS["cooking"]).gain(parts, trials.map(lambda x: x * 0 + 10), None) is None
 
 
 # ---- what each part may see ----------------------------------------------------------------------------------

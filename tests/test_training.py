@@ -25,6 +25,10 @@ def test_a_recording_plays_what_was_recorded(task, method, tmp_path):
         torch.testing.assert_close(before.hidden, after.hidden, atol=0.51 * finest, rtol=0)
         if task == "map":
             assert torch.equal(before.belief, after.belief)
+        if method == "dream":
+            torch.testing.assert_close(before.gain, after.gain, atol=1e-3, rtol=1e-3)
+        else:
+            assert before.gain is None and after.gain is None
 
 
 def test_a_recording_knows_the_size_of_its_task(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -186,6 +187,32 @@ def test_best_accuracy_is_the_mean_of_the_largest_belief():
     assert panels.best_accuracy(belief, counted).tolist() == [0.5, 0.75]
     counted = torch.tensor([[True, True], [True, False], [True, False]])
     assert panels.best_accuracy(belief, counted)[1].isnan()  # one trial of three says too little
+
+
+def test_the_gains_of_a_trial_sum_to_the_entropy_that_it_took_away(snapshots):
+    last = snapshots[-1]
+    gain = panels.exact_gain(last.belief, last.trials.valid)
+    left = -(last.belief[:, -1] * last.belief[:, -1].clamp(min=1e-12).log()).sum(dim=-1)
+    reading = last.trials.valid[:, :-1].all(dim=1)
+    assert gain.shape == last.trials.valid.shape and (gain > -1e-5).all() and gain.max() > 3
+    torch.testing.assert_close(gain.sum(dim=1)[reading], (np.log(24) - left)[reading].float(), atol=1e-4, rtol=1e-4)
+    half = torch.tensor([[[0.25] * 4, [0.5, 0.5, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]])
+    valid = torch.tensor([[True, True, True]])
+    np.testing.assert_allclose(panels.exact_gain(half, valid)[0], [np.log(2), np.log(2), 0], atol=1e-6)
+    assert panels.exact_gain(half, ~valid).abs().sum() == 0
+
+
+def test_the_bound_and_the_gains_are_shown_where_a_method_has_them(snapshots):
+    task, history = make_task("map"), rows(snapshots)
+    plain = panels.frame(snapshots[-1], history, task)
+    assert "curve_information_bound" not in plain and "gain_told" not in plain and plain["gain_exact"].shape[0] == 24
+    bounds = dict(information_bound=-9.0, code_information=2.5, code_information_max=3.0)
+    shown = replace(snapshots[-1], gain=snapshots[-1].belief[..., 0])
+    frame = panels.frame(shown, [row | bounds for row in history], task)
+    chosen = panels.one_of_each(shown.trials.problem, 24)
+    np.testing.assert_array_equal(frame["gain_told"], shown.gain[chosen])
+    assert frame["curve_information_bound"].tolist() == [-9.0] * len(history)
+    assert len(figure.png(frame, "ko", Bilingual("도시", "City"))) > len(figure.png(plain, "ko", Bilingual("도시", "City")))
 
 
 def test_a_frame_of_a_city(snapshots):

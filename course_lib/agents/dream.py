@@ -149,8 +149,8 @@ def information_bound(
         problem: (B,) int64, the problem that each was played in.
         noise: ρ.
     Returns:
-        ``code_entropy`` H(z), ``code_information`` I(τ; z), ``information_bound`` and ``decoder_gap``; the second is
-        the sum of the last two.
+        ``code_entropy`` H(z), ``code_information_max`` H(z) − H(z | μ), which is all that z says of the problem,
+        ``code_information`` I(τ; z), ``information_bound`` and ``decoder_gap``, whose sum is the one before.
     """
     half = torch.randn(draws // 2, *decoded.shape, generator=generator, device=code.device)
     z = code[problem] + noise * torch.cat([half, -half])  # (n, B, Z)
@@ -163,6 +163,7 @@ def information_bound(
     constant = -0.5 * code.shape[1] * math.log(2 * math.pi * noise**2)
     return dict(
         code_entropy=-float(log_prior.mean() + constant),
+        code_information_max=-float((half**2).sum(-1).mean() / 2 + log_prior.mean()),
         code_information=float((log_posterior - log_prior).mean()),
         information_bound=float((log_decoder - log_prior).mean()),
         decoder_gap=float((log_posterior - log_decoder).mean()),
@@ -650,6 +651,13 @@ class Judge:
         decoded = networks.decoder.guess(memory[lanes, first])
         return information_bound(networks.encoder(problems), decoded, possible, lanes, self.settings.noise, generator)
 
+    def gain(self, networks: Networks, trials: Trials, memory: Tensor) -> Tensor | None:
+        """``information_gain`` of each step of exploration, (B, T); None where the encoder never met the problems."""
+        if not torch.isin(trials.problem, self.task.splits["train"].to(trials.problem.device)).all():
+            return None
+        told = information_gain(networks.encoder(trials.problem), networks.decoder.guess(memory), self.settings.noise)
+        return F.pad(told, (0, 1)) * (trials.valid & (trials.episode == 0))
+
     @torch.no_grad()
     def snapshot(self, networks, update, env_steps, seconds, metrics, checkpoint) -> Snapshot:
         task, generator = self.task, torch.Generator(self.test.index.device).manual_seed(7)
@@ -658,10 +666,12 @@ class Judge:
         belief, known = what_is_known(task, trials)
         metrics = metrics | known | dict(test_return=float(trials.returns(task.trial).mean()))
         if self.script is not None:
-            told, _ = play_trials(**played, instruction=self.goals, script=self.script)
-            metrics["execution_given_exploration"] = float(told.returns(task.trial).mean())
+            guided, _ = play_trials(**played, instruction=self.goals, script=self.script)
+            metrics["execution_given_exploration"] = float(guided.returns(task.trial).mean())
+        told = None
         if isinstance(networks, Networks):  # others have no code to be informed about
             metrics |= self.bound(networks, generator)
+            told = self.gain(networks, trials, memory)
         return Snapshot(
             method=self.method,
             task=task.name,
@@ -673,5 +683,6 @@ class Judge:
             trials=trials,
             hidden=memory,
             belief=belief,
+            gain=told,
             checkpoint=checkpoint,
         )

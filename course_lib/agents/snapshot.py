@@ -28,6 +28,8 @@ class Snapshot:
         trials: the trials of the evaluation, B of them.
         hidden: (B, T, H) hidden states, after the input at t was read.
         belief: (B, T, M) exact posterior over problems given what was seen up to t; None if infinite.
+        gain: (B, T) nats that each step told the method's own decoder, log q(z | τ_:t+1) − log q(z | τ_:t); None where
+            it has none, or has no z for the problems shown.
         checkpoint: gives the state from which the training resumes to the same numbers, as a dict for
             ``torch.save``. Call it before asking for the next snapshot.
     """
@@ -42,4 +44,5 @@ class Snapshot:
     trials: Trials | None = None
     hidden: Tensor | None = None
     belief: Tensor | None = None
+    gain: Tensor | None = None
     checkpoint: Callable[[], dict] = field(default=dict, repr=False)

@@ -40,6 +40,13 @@ WORDS = {
     "gauges": Bilingual("두 개의 계기판", "Two gauges"),
     "information": Bilingual("탐험이 얻은 정보", "Information from exploration"),
     "execution": Bilingual("완벽한 탐험이 주어진 실행", "Execution given perfect exploration"),
+    "bound": Bilingual("하한과 정확한 정보 (nat)", "The bound and the exact information (nats)"),
+    "bound_line": Bilingual("하한", "the bound"),
+    "bound_exact": Bilingual("정확한 정보 I(τ; z)", "exact information I(τ; z)"),
+    "bound_all": Bilingual("z가 담은 전부", "all that z holds"),
+    "gain": Bilingual("스텝마다의 정보 이득 (nat)", "Information gain of each step (nats)"),
+    "gain_exact": Bilingual("문제에 대해, 정확히", "about the problem, exactly"),
+    "gain_told": Bilingual("z에 대해, 디코더에게", "about z, to the decoder"),
     "city": Bilingual("탐험가가 가는 곳", "Where the explorer goes"),
     "actions": Bilingual("스텝마다 고른 행동", "Actions chosen at each step"),
     "heat": Bilingual("한 트라이얼의 은닉 상태", "Hidden states of one trial"),
@@ -126,6 +133,8 @@ def described(frame: dict, language: str) -> str:
         "optimal_return": WORDS["optimal_return"],
         "no_exploration_return": WORDS["no_exploration_return"],
         "information": WORDS["information"],
+        "information_bound": WORDS["bound_line"],
+        "code_information": WORDS["bound_exact"],
         "execution_given_exploration": WORDS["execution"],
     }
     numbers = {**frame["metrics"], **frame["references"]}
@@ -242,6 +251,39 @@ def draw_gauges(axes, frame: dict, word) -> None:
     axes.set_axis_off()
 
 
+def draw_bound(axes, frame: dict, word) -> None:
+    steps, most = frame["curve_env_steps"], frame["curve_code_information_max"]
+    low, high = bound_range(frame)
+    axes.plot(steps, most, color=INK, linewidth=1, linestyle=(0, (5, 4)), label=word("bound_all"))
+    axes.plot(steps, frame["curve_code_information"], color=EXPLORE, linewidth=1.8, label=word("bound_exact"))
+    axes.plot(steps, frame["curve_information_bound"], color=EXECUTE, linewidth=1.8, label=word("bound_line"))
+    axes.set_ylim(low, high)
+    axes.set_xlim(0, None)
+    axes.xaxis.set_major_formatter(FuncFormatter(thousands))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.set_xlabel(word("env_steps"), fontsize=8, color=SOFT)
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
+
+
+def bound_range(frame: dict) -> tuple[float, float]:
+    """Before training the bound may lie a hundred nats below 0, which would flatten all that follows."""
+    most = float(np.nanmax(frame["curve_code_information_max"]))
+    return -0.6 * most, 1.15 * most
+
+
+def draw_gain(axes, frame: dict, word) -> None:
+    exact = frame["gain_exact"][0, : int(frame["trial_length"][0])]
+    steps = np.arange(len(exact))
+    executing = (frame["trial_instruction"][0, : len(exact)] > 0) & ("city" in frame)
+    axes.bar(steps, exact, width=0.8, color=np.where(executing, EXECUTE, EXPLORE), label=word("gain_exact"))
+    if "gain_told" in frame:
+        told = frame["gain_told"][0, : len(exact)]
+        axes.plot(steps, told, "_", color=INK, markersize=7, markeredgewidth=1.6, label=word("gain_told"))
+    axes.axhline(0, color=SOFT, linewidth=0.8)
+    axes.set_xlabel(word("time"), fontsize=8, color=SOFT)
+    axes.legend(fontsize=8, frameon=False, loc="best")
+
+
 def draw_city(axes, frame: dict, word) -> None:
     plan = frame["city"]
     width, height = plan["width"], plan["height"]
@@ -327,7 +369,9 @@ def draw_probe(axes, frame: dict, word) -> None:
 PANELS = (
     ("curve", lambda frame: "curve_test_return" in frame, draw_curve),
     ("gauges", lambda frame: bool(gauges_of(frame)), draw_gauges),
+    ("bound", lambda frame: "curve_information_bound" in frame, draw_bound),
     ("city", lambda frame: "visits" in frame, draw_city),
+    ("gain", lambda frame: "gain_exact" in frame, draw_gain),
     ("actions", lambda frame: "action_share" in frame, draw_actions),
     ("heat", lambda frame: "hidden" in frame, draw_heat),
     ("points", lambda frame: "points" in frame, draw_points),

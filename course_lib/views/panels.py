@@ -20,6 +20,10 @@ from course_lib.tasks import Trials
 SHOWN_TRIALS = 24  # trials that a learner can choose from, at most
 SHOWN_POINTS = 96  # trials in the projection, at most
 CURVE_POINTS = 400
+CURVES = (
+    "test_return", "information", "execution_given_exploration",
+    "information_bound", "code_information", "code_information_max",
+)  # fmt: skip
 
 
 # ---- learning curve ----------------------------------------------------------------------------------
@@ -191,6 +195,20 @@ def mean_where(value: Tensor, counted: Tensor) -> Tensor:
     return (value * counted).sum(dim=0) / counted.sum(dim=0)
 
 
+# ---- information -------------------------------------------------------------------------------------
+
+
+def exact_gain(belief: Tensor, valid: Tensor) -> Tensor:
+    """By how much each step lowered the entropy of the exact belief over problems, in nats: (B, T).
+
+    Args:
+        belief: (B, T, M) before each step. What the last step shows is not in it: its gain is 0.
+        valid: (B, T) bool.
+    """
+    entropy = -torch.special.xlogy(belief, belief).sum(dim=-1)  # (B, T)
+    return torch.nn.functional.pad(entropy[:, :-1] - entropy[:, 1:], (0, 1)) * valid
+
+
 # ---- everything together -----------------------------------------------------------------------------
 
 
@@ -226,7 +244,7 @@ def frame(
         A dict of numpy arrays (float32, int8, int16) and of values that JSON can hold. Keys are there only
         if the snapshot has what they need.
     """
-    curve = learning_curve(history, ("test_return", "information", "execution_given_exploration"))
+    curve = learning_curve(history, CURVES)
     shown = {
         "method": snapshot.method,
         "task": snapshot.task,
@@ -238,7 +256,7 @@ def frame(
         **{f"curve_{name}": column for name, column in curve.items()},
     }
     if snapshot.trials is not None:
-        shown |= trials_shown(snapshot.trials, task)
+        shown |= trials_shown(snapshot.trials, task) | gain_shown(snapshot)
     if snapshot.trials is not None and snapshot.hidden is not None:
         shown |= hidden_shown(snapshot, None if before is None else before.get("axes"))
         if probing:
@@ -279,6 +297,18 @@ def trials_shown(trials: Trials, task) -> dict:
         actions = len(names) if names else int(trials.action.max()) + 1
         shown["actions"] = list(names) if names else [str(a) for a in range(actions)]
         shown["action_share"] = action_share(trials, actions).numpy()  # (T, A)
+    return shown
+
+
+def gain_shown(snapshot: Snapshot) -> dict:
+    """What each step of the trials to choose from told: exactly, and to the method's own decoder; in nats."""
+    chosen = one_of_each(snapshot.trials.problem, SHOWN_TRIALS)
+    shown = {}
+    if snapshot.belief is not None:
+        exact = exact_gain(snapshot.belief[chosen], snapshot.trials.valid[chosen])
+        shown["gain_exact"] = exact.numpy().astype(np.float32)  # (N, T)
+        if snapshot.gain is not None:
+            shown["gain_told"] = snapshot.gain[chosen].numpy().astype(np.float32)  # (N, T)
     return shown
 
 

@@ -44,6 +44,14 @@ const WORDS = {
   optimal: ["최적", "optimal"],
   walking: ["탐험 없이", "no exploration"],
   envSteps: ["환경 스텝", "env steps"],
+  bound: ["하한과 정확한 정보", "The bound and the exact information"],
+  boundLine: ["하한", "the bound"],
+  boundExact: ["정확한 정보 I(τ; z)", "exact information I(τ; z)"],
+  boundAll: ["z가 담은 전부", "all that z holds"],
+  boundGap: ["틈", "gap"],
+  gain: ["스텝마다의 정보 이득", "Information gain of each step"],
+  gainExact: ["문제에 대해, 정확히", "about the problem, exactly"],
+  gainTold: ["z에 대해, 디코더에게", "about z, to the decoder"],
   city: ["탐험가가 가는 곳", "Where the explorer goes"],
   actions: ["스텝마다 고른 행동", "Actions chosen at each step"],
   bus: ["버스", "bus"],
@@ -347,6 +355,36 @@ const PANELS = [
     },
   },
   {
+    key: "bound",
+    shown: (f) => f.curve_information_bound?.length && f.curve_code_information_max,
+    legend: () => [["line", "execute", "boundLine"], ["line", "explore", "boundExact"], ["dash", "ink", "boundAll"]],
+    value: (f) => `${decimals(lastOf(f.curve_information_bound))} ${pick(WORDS.nats)}`.replace(/nat · nats/, "nats"),
+    words: (f) =>
+      joined(WORDS.boundLine, ` ${decimals(lastOf(f.curve_information_bound))}, `, WORDS.boundExact, ` ${decimals(lastOf(f.curve_code_information))}, `,
+        WORDS.boundAll, ` ${decimals(lastOf(f.curve_code_information_max))} `, WORDS.nats),
+    draw(pen, f) {
+      const { theme } = pen;
+      const x = f.curve_env_steps;
+      const most = rangeOf(f.curve_code_information_max)[1];
+      const [low, high] = [-0.6 * most, 1.15 * most]; // before training the bound may lie a hundred nats below 0
+      const s = pen.axes([0, Math.max(f.env_steps, 1)], [low, high], { xLabel: say("envSteps"), yTicks: 5 });
+      const curve = (values) => [...values].map((v, i) => [s.sx(x[i]), s.sy(Math.max(v, low))]);
+      const [bound, exact] = [f.curve_information_bound, f.curve_code_information];
+      pen.g.globalAlpha = 0.14; // what lies between the two is the decoder's error
+      pen.g.fillStyle = theme.execute;
+      pen.g.beginPath();
+      [...curve(exact), ...curve(bound).reverse()].forEach(([px, py], i) => (i ? pen.g.lineTo(px, py) : pen.g.moveTo(px, py)));
+      pen.g.fill();
+      pen.g.globalAlpha = 1;
+      pen.line([[s.x0, s.sy(0)], [s.x1, s.sy(0)]], theme.soft, 1);
+      pen.line(curve(f.curve_code_information_max), theme.ink, 1, [5, 4]);
+      pen.line(curve(exact), theme.explore, 2);
+      pen.line(curve(bound), theme.execute, 2);
+      const gap = lastOf(exact) - lastOf(bound);
+      pen.text(`${say("boundGap")} ${decimals(gap)}`, s.x1 - 4, s.sy(Math.max(lastOf(bound), low)) + (gap > 0.25 * most ? -10 : 12), { align: "right", color: theme.execute, halo: true });
+    },
+  },
+  {
     key: "city",
     shown: (f) => f.visits,
     legend: () => [["square", "explore", "visits"], ["line", "explore", "exploration"], ["line", "execute", "execution"], ["bus", "soft", "bus"], ["goal", "ink", "goal"], ["map", "ink", "map"]],
@@ -357,6 +395,35 @@ const PANELS = [
         WORDS.trial, ` ${ui.n + 1}, `, WORDS.curve, ` ${decimals(f.trial_return[ui.n])}`);
     },
     draw: drawCity,
+  },
+  {
+    key: "gain",
+    shown: (f) => f.gain_exact,
+    legend: (f) => [["square", "explore", "gainExact"], ...(f.gain_told ? [["line", "ink", "gainTold"]] : [])],
+    value: (f, ui) => `${decimals(row(f.gain_exact, ui.n)[ui.t])} ${pick(WORDS.nats)}`.replace(/nat · nats/, "nats"),
+    words: (f, ui) =>
+      joined(`t = ${ui.t}: `, WORDS.gainExact, ` ${decimals(row(f.gain_exact, ui.n)[ui.t])}`,
+        ...(f.gain_told ? [", ", WORDS.gainTold, ` ${decimals(row(f.gain_told, ui.n)[ui.t])} `] : [" "]), WORDS.nats),
+    pick: (f, ui, x, y, w) => ({ t: Math.floor(((x - 32) / (w - 40)) * f.gain_exact.shape[1]) }),
+    draw(pen, f, ui) {
+      const { theme } = pen;
+      const T = f.gain_exact.shape[1];
+      const [exact, told] = [row(f.gain_exact, ui.n), f.gain_told && row(f.gain_told, ui.n)];
+      const [low, high] = rangeOf(f.gain_exact, f.gain_told ?? 0, 0, 0.2);
+      const s = pen.axes([0, T], [low, high * 1.05], { xLabel: say("time"), yTicks: 4 });
+      const wide = Math.max(1, s.sx(1) - s.sx(0) - 1.5);
+      for (let t = 0; t < f.trial_length[ui.n]; t++) {
+        pen.g.globalAlpha = t < ui.t ? 1 : 0.45; // as on the path: what lies ahead is faint
+        pen.g.fillStyle = phase(f, ui.n, t) === "execution" ? theme.execute : theme.explore;
+        pen.g.fillRect(s.sx(t) + 0.75, Math.min(s.sy(exact[t]), s.sy(0)), wide, Math.abs(s.sy(exact[t]) - s.sy(0)));
+        pen.g.globalAlpha = 1;
+        if (told && Math.abs(told[t]) > 1e-6) pen.line([[s.sx(t), s.sy(told[t])], [s.sx(t + 1), s.sy(told[t])]], theme.ink, 2);
+      }
+      pen.line([[s.x0, s.sy(0)], [s.x1, s.sy(0)]], theme.soft, 1);
+      pen.g.strokeStyle = theme.ink;
+      pen.g.lineWidth = 1;
+      pen.g.strokeRect(s.sx(ui.t), s.y1, s.sx(1) - s.sx(0), s.y0 - s.y1);
+    },
   },
   {
     key: "actions",
