@@ -12,20 +12,26 @@ import functools
 import json
 import os
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
 
-import nbval.kernel
-import nbval.plugin
-import psutil
-import pytest
-import zmq
-from jupyter_client.manager import KernelManager
+# Two optional checkers of web addresses, by which jsonschema builds 39 grammars when it is imported: more work
+# than all the rest of a student's process. A notebook holds no address that needs checking.
+sys.modules.setdefault("rfc3987_syntax", None)
+sys.modules.setdefault("rfc3986_validator", None)
 
-from course_lib.grading.sandbox import Limits, kernel_command, kernel_environment, use_limits
+import nbval.kernel  # noqa: E402
+import nbval.plugin  # noqa: E402
+import psutil  # noqa: E402
+import pytest  # noqa: E402
+import zmq  # noqa: E402
+from jupyter_client.manager import KernelManager  # noqa: E402
+
+from course_lib.grading.sandbox import Limits, kernel_command, kernel_environment, use_limits  # noqa: E402
 
 MIME = "application/vnd.course.probe"
 LOOK_EVERY_S = 0.1
