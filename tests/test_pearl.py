@@ -398,7 +398,7 @@ def test_a_snapshot_becomes_panels(task):
     last = snapshots(task, count=2)[-1]
     shown = panels.frame(last, [dict(last.metrics, env_steps=last.env_steps)], make_task(task))
     assert shown["method"] == "pearl"
-    assert last.hidden.shape == (len(last.trials.problem), make_task(task).trial.length, 5)
+    assert last.hidden.shape == (len(last.trials.problem), make_task(task).trial.length, pearl.SETTINGS[task].latent)
 
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence():

@@ -3,38 +3,45 @@
 Paper: Rakelly, Zhou, Quillen, Finn, Levine (2019), "Efficient Off-Policy Meta-Reinforcement Learning via
 Probabilistic Context Variables". Three parts:
 
-- the encoder q(z | c) turns each transition c_n = (s, a, r, s') of the context into a Gaussian factor; the posterior
-  is their product, so the order of the transitions can't matter (section 4.1);
-- actor and critic of soft actor-critic (Haarnoja et al. 2018) read z beside the state. The critic's loss trains the
-  encoder as well, together with the KL from the posterior to the prior N(0, I); the actor gets z detached
+- the encoder q(z | c) turns each transition c_n = (s, a, r, s') of the context into a Gaussian factor; the
+  posterior is their product, so the order of the transitions can't matter (section 4.1);
+- actor and critic of soft actor-critic (Haarnoja et al. 2018) read z beside the state. The critic's loss trains
+  the encoder as well, together with the KL from the posterior to the prior N(0, I); the actor gets z detached
   (section 5, algorithm 1);
-- exploration is posterior sampling (section 4.2, algorithm 2): z is drawn from the prior, held for a whole episode,
-  and drawn again from the posterior that the episode leads to.
+- exploration is posterior sampling (section 4.2, algorithm 2): z is drawn from the prior, held for a whole
+  episode, and drawn again from the posterior that the episode leads to.
 
-As in the release (github.com/katerakelly/oyster): episodes are never over for the critic, only cut; the critic's
-transitions are of any age and were played with z from prior and posterior. On the sparse point robot the critic is
-taught the dense reward −distance, which is *privileged*: nobody senses it, and only the encoder sees the sparse one.
+As in the release (github.com/katerakelly/oyster): episodes are never over for the critic, only cut; the
+critic's transitions are of any age and were played with z from prior and posterior. On the sparse point robot
+the critic is taught the dense reward −distance, which is *privileged*: nobody senses it, and only the encoder
+sees the sparse one.
 
-Departures, the first three so that a sample of z leads to one goal, and not to the middle of all:
+Departures. The first four are so that a sample of z leads to one goal, and not to the middle of all:
 
-- the prior is one more factor of the product, as in Bayes' rule. In the release it enters through the KL alone: then
-  n transitions that say nothing still make the posterior n times as narrow as one does, and the KL can't be right
-  for every n (``prior_factor=False``);
-- what the critic teaches, it teaches by contexts in which something paid (``informed``). In the release nearly all
-  are: a context is 1,024 transitions. Where nothing was found yet many goals are possible, the squared error prefers
-  one value for all of them, and z is drawn to where they meet;
-- contexts are whole episodes, as many as come up at meta-test, played with z from the prior. An episode that is
-  played with z from a posterior goes where this z leads, and an encoder that learns from such takes the walk for
-  evidence of the goal;
+- the prior is one more factor of the product, as in Bayes' rule. In the release it enters through the KL alone:
+  then n transitions that say nothing still make the variance n times as small as one does, and no KL weight can
+  be right for every n (``prior_factor=False``);
+- the critic is taught by contexts in which something paid, once there are such (``informed``). In the release
+  nearly all are: a context is 1,024 transitions. Where nothing was found yet many goals are possible, the squared
+  error prefers one value for all of them, and z is drawn to where they meet. On GridNavi contexts in which
+  nothing paid are pulled to the prior besides (``pull``): else their posterior stays at goals already refuted;
+- contexts are whole episodes, as many as come up at meta-test, played with z from the prior. An episode played
+  with z from a posterior goes where this z leads, and the encoder would take the walk for evidence of the goal;
+- on the point robot z is one number, for goals that lie on a line; the release's five leave room between the
+  goals, and samples of the prior fall into it: 0.92, 0.36 and 0.33 of them led to a goal at three tuning seeds,
+  0.92 and 0.72 at two with one number;
 - many problems are played at once; target critics in place of a separate value network, as in later soft
   actor-critic; smaller networks, a learning rate ten times as large, falling;
-- rewards as they are and a temperature α, in place of α = 1 and rewards times 100 on the point robot. In these units
-  the release's KL weight, 1 for the sum over 16 contexts, is 0.0016. Ours is larger: it makes the contexts' posteriors
-  together fill the prior, and so every sample of the prior a goal;
+- rewards as they are and a temperature α, in place of α = 1 and rewards times 100 on the point robot. In these
+  units the release's KL weight, 1 for the sum over 16 contexts, is 0.0016. Ours is larger there, so that the
+  posteriors of all contexts together fill the prior;
 - the first trials are played by a wanderer that often repeats an action, not by one that is random at each step:
   twenty random steps almost never get as far as a goal of the point robot;
 - finite actions (GridNavi, not in the paper): the actor's expectation is a sum over all actions (Christodoulou
   2019), instead of a sample.
+
+What it doesn't do: learn from an episode that found nothing where the goal is not. The exact posterior does, so
+PEARL stays below exact posterior sampling, which stays below the best one can do by exploring on purpose.
 
 The functions that the lesson teaches, ``gaussian_product``, ``kl_to_prior`` and ``resample``, are arguments of
 ``train``: a learner's own can be trained with.
@@ -86,7 +93,7 @@ class Settings:
     learning_rate: float = 3e-3  # Adam, of all; falls linearly to a twentieth
     discount: float = 0.9  # γ, per step
     temperature: float = 0.01  # α, weight of the actor's entropy, in units of reward
-    kl_weight: float = 0.02  # β, weight of the KL from the posterior to the prior, in squared units of reward
+    kl_weight: float = 0.02  # β, of the KL from the posterior to the prior, in squared units of reward
     target_average: float = 0.02  # how far the target critics follow in one gradient step
     gradient_norm: float = 10.0  # gradients are clipped to this norm
     critic_reward: str = "sensed"  # or "dense": the point robot's privileged −distance
@@ -99,18 +106,18 @@ SAMPLES = 16  # of z, by which a posterior is judged
 # What differs from task to task. Chosen on training problems, over seeds other than those reported.
 SETTINGS = {
     "point-robot": Settings(updates=200, latent=1, critic_reward="dense"),
-    "gridnavi": Settings(updates=250, copies=4, problems=21, temperature=0.02, kl_weight=2e-3, pull=0.1),
+    "gridnavi": Settings(updates=150, copies=4, problems=21, temperature=0.02, kl_weight=2e-3, pull=0.1),
 }
 
 
-# -- the three functions that the lesson teaches ----------------------------------------------------------------
+# -- the three functions that the lesson teaches -------------------------------------------------------------
 
 
 def gaussian_product(mean: Tensor, variance: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     """The posterior q(z | c) ∝ Π_n N(z; μ_n, σ²_n), one factor a transition (section 4.1).
 
-    A product of Gaussians is a Gaussian: 1/σ² = Σ 1/σ²_n and μ = σ² Σ μ_n/σ²_n. With no factor at all it is the
-    prior N(0, I).
+    A product of Gaussians is a Gaussian: 1/σ² = Σ 1/σ²_n and μ = σ² Σ μ_n/σ²_n. With no factor at all it is
+    the prior N(0, I).
 
     Args:
         mean, variance: (B, N, Z) of the factors.
@@ -129,7 +136,9 @@ def kl_to_prior(mean: Tensor, variance: Tensor) -> Tensor:
     return 0.5 * (mean**2 + variance - 1 - variance.log()).sum(dim=-1)
 
 
-def resample(z: Tensor, mean: Tensor, variance: Tensor, new_episode: Tensor, generator: torch.Generator) -> Tensor:
+def resample(
+    z: Tensor, mean: Tensor, variance: Tensor, new_episode: Tensor, generator: torch.Generator
+) -> Tensor:
     """Posterior sampling: a new z where an episode begins, the same z until it ends (algorithm 2).
 
     Args:
@@ -156,7 +165,9 @@ REDRAWS = {"episode": resample, "step": resample_each_step}
 # -- the networks -----------------------------------------------------------------------------------------------
 
 
-def layers(inputs: int, hidden: int, outputs: int, generator: torch.Generator, gain: float = 1.0) -> nn.Sequential:
+def layers(
+    inputs: int, hidden: int, outputs: int, generator: torch.Generator, gain: float = 1.0
+) -> nn.Sequential:
     """Two hidden layers: (…, inputs) → (…, outputs)."""
     return nn.Sequential(
         linear(inputs, hidden, generator, gain=2**0.5), nn.ReLU(),
@@ -166,8 +177,9 @@ def layers(inputs: int, hidden: int, outputs: int, generator: torch.Generator, g
 
 
 def with_prior(mean: Tensor, variance: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Factors (B, N, Z), with the prior N(0, I) before them as one more that is always there: (B, N + 1, Z)."""
-    return F.pad(mean, (0, 0, 1, 0)), F.pad(variance, (0, 0, 1, 0), value=1.0), F.pad(seen, (1, 0), value=True)
+    """Factors (B, N, Z), and before them the prior N(0, I) as one more, always there: (B, N + 1, Z)."""
+    first = 0, 0, 1, 0  # one more row at the start of N
+    return F.pad(mean, first), F.pad(variance, first, value=1.0), F.pad(seen, (1, 0), value=True)
 
 
 class Encoder(nn.Module):
@@ -183,7 +195,9 @@ class Encoder(nn.Module):
         mean, log_variance = self.factor(transitions).chunk(2, dim=-1)
         return mean, (log_variance + 3).clamp(-12, 12).exp()  # wide at first: a transition says little
 
-    def posterior(self, mean: Tensor, variance: Tensor, seen: Tensor, product: Callable) -> tuple[Tensor, Tensor]:
+    def posterior(
+        self, mean: Tensor, variance: Tensor, seen: Tensor, product: Callable
+    ) -> tuple[Tensor, Tensor]:
         """What ``product`` makes of factors (B, N, Z), the prior being one more of them: (B, Z) each."""
         if self.prior_factor:
             mean, variance, seen = with_prior(mean, variance, seen)
@@ -214,14 +228,15 @@ class Networks(nn.Module):
         sensed, actions, z = task.sensed_size, len(task.actions), settings.latent
         self.continuous, self.latent = task.continuous, z
         self.encoder = Encoder(2 * sensed + actions + 1, settings, generator)
-        self.actor = layers(sensed + z, settings.hidden, actions * (1 + task.continuous), generator, gain=0.01)
+        says = actions * (1 + task.continuous)  # logits, or mean and log deviation of each axis
+        self.actor = layers(sensed + z, settings.hidden, says, generator, gain=0.01)
         read, gives = (sensed + z + actions, 1) if task.continuous else (sensed + z, actions)
         self.critics = Critics(read, gives, settings, generator)
         self.targets = copy.deepcopy(self.critics)
         self.targets.requires_grad_(False)
 
     def squashed(self, sensed: Tensor, z: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """A continuous action, tanh of a Gaussian, and log π of it: (…, A) and (…). Its mode without generator."""
+        """A continuous action, tanh of a Gaussian, and log π of it: (…, A), (…). The mean's without generator."""
         mean, log_deviation = self.actor(torch.cat([sensed, z], dim=-1)).chunk(2, dim=-1)
         log_deviation = log_deviation.clamp(-5, 1)
         noise = torch.zeros_like(mean)
@@ -264,7 +279,7 @@ class Networks(nn.Module):
 def transition_of(
     task: Task, drawn: Drawn, symbol: Tensor, action: Tensor, reward: Tensor, arrived: Tensor
 ) -> dict[str, Tensor]:
-    """What networks receive of transitions: ``before``, ``action``, ``reward``, ``after``, (B, …, ·) each."""
+    """What networks receive of transitions: ``before``, ``action``, ``reward``, ``after``: (B, …, ·)."""
     nothing_asked = torch.zeros_like(reward, dtype=torch.int64)
     if drawn.tables is not None:
         arrived = drawn.tables.sense[drawn.index.view(-1, *[1] * (arrived.dim() - 1)), arrived]
@@ -302,7 +317,7 @@ def play_trials(
     product: Callable = gaussian_product,
     redraw: Callable = resample,
 ) -> tuple[Trials, Inference]:
-    """Play one trial for each problem drawn by posterior sampling: infer z, draw it when ``redraw`` says so, act.
+    """Play one trial for each problem drawn: infer z, draw it when ``redraw`` says so, act.
 
     Args:
         greedy: take the actor's likeliest action instead of sampling.
@@ -341,7 +356,7 @@ def play_trials(
 def wandering(
     task: Task, begins: Tensor, often: Tensor | None, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """An action that is kept for the episode, (B,) or (B, A), and what is done now: seven times in ten that."""
+    """An action kept for the episode, (B,) or (B, A), and what is done now: seven times in ten that one."""
 
     def anything() -> Tensor:
         if task.continuous:
@@ -379,14 +394,17 @@ class Replay:
         self.written += new
 
     def state(self) -> dict:
-        return dict(written=self.written, columns={name: column.clone() for name, column in self.columns.items()})
+        columns = {name: column.clone() for name, column in self.columns.items()}
+        return dict(written=self.written, columns=columns)
 
     def restore(self, state: dict) -> None:
         self.written = state["written"]
         self.columns = {name: column.clone() for name, column in state["columns"].items()}
 
 
-def draw_transitions(replay: Replay, rows: Tensor, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+def draw_transitions(
+    replay: Replay, rows: Tensor, count: int, generator: torch.Generator
+) -> dict[str, Tensor]:
     """``count`` steps of each of these problems, from any episode: (b, count, ·) of each name."""
     horizon = replay.columns["before"].shape[2]
     chosen = torch.randint(replay.kept * horizon, (len(rows), count), generator=generator, device=rows.device)
@@ -402,7 +420,8 @@ def draw_contexts(
     Of a part ``informed`` of the problems, the first of them is an episode that paid, if one is remembered.
 
     Returns:
-        What the encoder reads (b, most · horizon, ·), which of it is given, bool, and whether a step paid: (b,) bool.
+        What the encoder reads (b, most · horizon, ·), which of it is given (b, most · horizon) bool, and whether
+        a step of that paid (b,) bool.
     """
     device = rows.device
     paid = memory.columns["paid"][rows, : memory.kept].any(dim=2)  # (b, kept)
@@ -444,14 +463,17 @@ def train(
     redraw = redraw or REDRAWS[settings.redraw]
     judge = Judge(task, product, redraw)
     networks = Networks(task, settings, generator).to(device)
-    encoder, actor, critics = (list(part.parameters()) for part in (networks.encoder, networks.actor, networks.critics))
+    parts = networks.encoder, networks.actor, networks.critics
+    encoder, actor, critics = (list(part.parameters()) for part in parts)
     optimizers = dict(
         critic=torch.optim.Adam(encoder + critics, lr=settings.learning_rate, fused=True),
         actor=torch.optim.Adam(actor, lr=settings.learning_rate, fused=True),
     )
     problems = task.splits["train"]
-    drawn = on_device(task, Drawn(getattr(task, "tables", None), problems.repeat_interleave(settings.copies)), device)
+    drawn = Drawn(getattr(task, "tables", None), problems.repeat_interleave(settings.copies))
+    drawn = on_device(task, drawn, device)
     replay, memory = Replay(settings.replay), Replay(settings.memory)
+    most = max(1, task.trial.episodes - 1)  # episodes in a context
     update, env_steps, seconds, metrics = 0, 0, 0.0, {}
     if resume is not None:
         networks.load_state_dict(resume["networks"])
@@ -460,14 +482,15 @@ def train(
         generator.set_state(resume["generator"])
         replay.restore(resume["replay"])
         memory.restore(resume["memory"])
-        update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
+        counts = "update", "env_steps", "seconds", "metrics"
+        update, env_steps, seconds, metrics = (resume[name] for name in counts)
 
     def checkpoint() -> dict:
         return dict(
             method="pearl",
             task=task.name,
             networks=copy.deepcopy(networks.state_dict()),
-            optimizers={name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()},
+            optimizers={name: copy.deepcopy(each.state_dict()) for name, each in optimizers.items()},
             generator=generator.get_state(),
             replay=replay.state(),
             memory=memory.state(),
@@ -490,7 +513,8 @@ def train(
         wander = update < settings.wander
         trials, _ = play_trials(
             networks, task, drawn, generator,
-            greedy=False, wander=wander, prior_episodes=settings.prior_episodes, product=product, redraw=redraw,
+            greedy=False, wander=wander, prior_episodes=settings.prior_episodes,
+            product=product, redraw=redraw,
         )  # fmt: skip
         everything, context = episodes_of(task, drawn, trials, settings)
         replay.add(everything)
@@ -500,7 +524,7 @@ def train(
         for _ in range(settings.gradient_steps):
             # What a context says of z, and transitions of the same problem.
             rows = torch.randperm(len(problems), generator=generator, device=device)[: settings.problems]
-            context, given, _ = draw_contexts(memory, rows, task.trial.episodes - 1, settings.informed, generator)
+            context, given, _ = draw_contexts(memory, rows, most, settings.informed, generator)
             batch = draw_transitions(replay, rows, settings.transitions, generator)
             mean, variance = networks.encoder.posterior(*networks.encoder(context), given, product)  # (b, Z)
             noise = torch.randn(mean.shape, generator=generator, device=device)
@@ -508,14 +532,16 @@ def train(
 
             # Critics and encoder: the soft Bellman error, and the KL (section 5).
             with torch.no_grad():
-                future = networks.soft_value(networks.targets, batch["after"], z, settings.temperature, generator)
+                future = networks.soft_value(
+                    networks.targets, batch["after"], z, settings.temperature, generator
+                )
                 target = batch["taught"][..., 0] + settings.discount * future  # (b, n)
             value = networks.action_values(networks.critics, batch["before"], batch["action"], z)  # (2, b, n)
             critic_loss = ((value - target) ** 2).mean(dim=(1, 2)).sum()
             divergence = kl(mean, variance).mean()
             loss = critic_loss + settings.kl_weight * divergence
             if settings.pull:
-                context, given, paid = draw_contexts(memory, rows, task.trial.episodes - 1, 0.0, generator)
+                context, given, paid = draw_contexts(memory, rows, most, 0.0, generator)
                 uninformed = networks.encoder.posterior(*networks.encoder(context), given, product)
                 loss = loss + settings.pull * (~paid * kl(*uninformed)).mean()
             optimizers["critic"].zero_grad()
@@ -523,7 +549,6 @@ def train(
             nn.utils.clip_grad_norm_(encoder + critics, settings.gradient_norm)
             optimizers["critic"].step()
 
-            # Actor: it is told z, but doesn't teach it.
             gain = actor_gain(networks, batch["before"], z, settings.temperature, generator)
             optimizers["actor"].zero_grad()
             (-gain).backward(inputs=actor)
@@ -534,7 +559,8 @@ def train(
         if not (torch.isfinite(critic_loss) and torch.isfinite(divergence) and torch.isfinite(gain)):
             raise CourseError(
                 Bilingual(
-                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). learning_rate를 절반으로 줄여 다시 해 보십시오.",
+                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). learning_rate를 절반으로 줄여 다시 해 "
+                    "보십시오.",
                     f"The loss is no longer a number (update {update}). Try again with half the learning_rate.",
                 )
             )
@@ -552,7 +578,7 @@ def train(
 def actor_gain(
     networks: Networks, sensed: Tensor, z: Tensor, temperature: float, generator: torch.Generator
 ) -> Tensor:
-    """What the actor is to raise: the soft value of its own actions, z being a number like any other to it."""
+    """What the actor is to raise: the soft value of its own actions. It is told z, but doesn't teach it."""
     return networks.soft_value(networks.critics, sensed, z.detach(), temperature, generator).mean()
 
 
@@ -566,10 +592,10 @@ def check_task(task: Task, settings: Settings) -> None:
     if not comes_again or not whole:
         raise CourseError(
             Bilingual(
-                f"여기의 PEARL은 문제의 수가 유한하고, 지시가 없고, 에피소드 길이가 일정한 태스크에서 학습합니다. {task.name} "
-                "태스크는 그렇지 않습니다. point-robot이나 gridnavi를 써 보십시오.",
-                "PEARL as written here learns on finitely many problems without instructions, whose episodes are all of "
-                f"one length. Task {task.name} is not like that. Try point-robot or gridnavi.",
+                "여기의 PEARL은 문제의 수가 유한하고, 지시가 없고, 에피소드 길이가 일정한 태스크에서 학습합니다. "
+                f"{task.name} 태스크는 그렇지 않습니다. point-robot이나 gridnavi를 써 보십시오.",
+                "PEARL as written here learns on finitely many problems without instructions, whose episodes are "
+                f"all of one length. Task {task.name} is not like that. Try point-robot or gridnavi.",
             )
         )
 
@@ -586,8 +612,9 @@ def episodes_of(
     """Trials cut into episodes, by problem.
 
     Returns:
-        What actor and critic learn from, ``taught`` being the reward: (problems, copies · K, horizon, ·) of each name.
-        And ``context``, which the encoder reads, and ``paid``, whether a step did: (problems, copies, K, horizon, ·).
+        What actor and critic learn from, ``taught`` being the reward: (problems, copies · K, horizon, ·) each.
+        And (problems, copies, K, horizon, ·) ``context``, which the encoder reads, and ``paid``, whether a step
+        did.
     """
     transition = transition_of(task, drawn, trials.symbol, trials.action, trials.reward, trials.arrived)
     context, taught = context_of(transition), transition.pop("reward")
@@ -619,7 +646,7 @@ def exact_sampling(task: Task) -> dict[str, float]:
 
 
 class Judge:
-    """How PEARL fares on the test problems, beside exact numbers. It never draws from the training's generator."""
+    """How PEARL fares on the test problems, beside exact numbers; never from the training's generator."""
 
     def __init__(self, task: Task, product: Callable, redraw: Callable) -> None:
         self.task, self.product, self.redraw = task, product, redraw
@@ -669,14 +696,14 @@ def beside_exact_belief(
 ) -> dict[str, float]:
     """The learned posterior beside the exact one, at the start of the first and of the last episode.
 
-    z says nothing by itself, so what counts is where it leads: samples of z are held for an episode, and the place
-    where that ends is compared with the goals that are still possible.
+    z says nothing by itself, so what counts is where it leads: samples of z are held for an episode, and the
+    place where that ends is compared with the goals that are still possible.
 
     Returns:
         ``possible_first``, ``possible_last``: of the samples, how many end near a goal that is still possible
-        (1 for the exact posterior). ``covered_first``, ``covered_last``: of the exact posterior's mass, how much lies
-        near one of ``SAMPLES`` samples; ``covered_exact_first``, ``…_last``: the same for samples from the exact
-        one. Empty where a goal is no place.
+        (1 for the exact posterior). ``covered_first``, ``covered_last``: of the exact posterior's mass, how much
+        lies near one of ``SAMPLES`` samples; ``covered_exact_first``, ``…_last``: the same for samples from the
+        exact one. Empty where a goal is no place.
     """
     if not hasattr(task, "goals"):
         return {}
@@ -693,7 +720,8 @@ def beside_exact_belief(
         left = possible[:, first].float()  # (B, M)
         near = near_goals(task, ends) & possible[:, first]  # (n, B, M)
         drawn_exactly = torch.multinomial(left, SAMPLES, replacement=True, generator=generator).T  # (n, B)
-        exactly = near_goals(task, goal_places(task, trials.reward.device)[drawn_exactly]) & possible[:, first]
+        exact_places = goal_places(task, trials.reward.device)[drawn_exactly]
+        exactly = near_goals(task, exact_places) & possible[:, first]
         found |= {
             f"possible_{name}": float(near.any(dim=-1).float().mean()),
             f"covered_{name}": float((near.any(dim=0).sum(dim=-1) / left.sum(dim=-1)).mean()),
@@ -702,12 +730,15 @@ def beside_exact_belief(
     return found
 
 
-def where_it_leads(networks: Networks, task: Task, drawn: Drawn, z: Tensor, generator: torch.Generator) -> Tensor:
+def where_it_leads(
+    networks: Networks, task: Task, drawn: Drawn, z: Tensor, generator: torch.Generator
+) -> Tensor:
     """Where the greedy actor stands after an episode with each z held: (n, B, Z) → (n, B, ·)."""
     many = Drawn(drawn.tables, drawn.index.repeat(len(z)))  # (n · B,)
     running, flat = task.begin(many, generator), z.flatten(0, 1)
     for _ in range(task.trial.horizon):
-        running.step(networks.choose(task.sensed(many, running.symbol, running.instruction), flat, generator, True))
+        sensed = task.sensed(many, running.symbol, running.instruction)
+        running.step(networks.choose(sensed, flat, generator, greedy=True))
     return running.arrived.unflatten(0, z.shape[:2])
 
 
