@@ -318,7 +318,9 @@ def test_a_checkpoint_resumes_to_the_same_numbers(task, tmp_path):
     whole = snapshots(task, problems=8)
     halfway = training.stream("pearl", task, 3, **SMALL | dict(problems=8))
     next(halfway)
-    training.save_whole(next(halfway).checkpoint(), tmp_path / "half.pt")
+    checkpoint = next(halfway).checkpoint()
+    next(halfway)  # the training goes on, and leaves what was kept as it was
+    training.save_whole(checkpoint, tmp_path / "half.pt")
     kept = training.load_whole(tmp_path / "half.pt")
     resumed = snapshots(task, resume=kept, problems=8)
     assert resumed[0].update == 4
