@@ -1,7 +1,9 @@
 # make lab            set up what is needed and open the course      (PORT=9000 to choose the port)
 # make test           set up what is needed and run all fast tests
 # make test-browser   drive a real JupyterLab in a real browser      (needs Chromium)
+# make test-grading   grade all hostile submissions                  (minutes; needs bubblewrap)
 # make notebooks      build the notebooks from notebooks/source
+# make figures        draw the figures again from what was recorded: nothing is trained
 # make bench          measure the tasks' speed, the live view's cost and the methods (on a quiet machine)
 #
 # PYTHON=<path>          the Python to use, instead of the first of 3.13, 3.12, 3.11 that runs
@@ -18,7 +20,7 @@ export PYTHON TORCH_INDEX
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help lab test test-browser notebooks bench
+.PHONY: help lab test test-browser test-grading notebooks figures bench
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -49,9 +51,18 @@ else
 	$(VENV_PYTHON) -m pytest -q -m browser tests/browser
 endif
 
+test-grading: export COURSE_PROGRESS := off
+test-grading:
+	@$(PREPARE) test
+	$(VENV_PYTHON) -m pytest -q -m corpus tests/test_grading_corpus.py
+
 notebooks:
 	@$(PREPARE) test
 	$(VENV_PYTHON) -m course_lib.cli build
+
+figures:
+	@$(PREPARE) core
+	$(VENV_PYTHON) -m figures
 
 bench:
 	@$(PREPARE) test
