@@ -210,6 +210,11 @@ def test_trains_on_every_task_that_has_a_name(task, monkeypatch):
     assert not torch.equal(before.hidden[0, 0], after.hidden[0, 0])
 
 
+def test_rewards_of_continuous_actions_are_not_predicted():
+    with pytest.raises(CourseError, match="predict_weight"):
+        snapshots("point-robot", count=1, predict_weight=0.5)
+
+
 def test_a_bandit_has_no_perfect_explorer():
     with pytest.raises(CourseError, match="learned"):
         snapshots("bandit", count=1, explorer="perfect")
