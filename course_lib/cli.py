@@ -1,4 +1,4 @@
-"""The console command ``course``: train a method, build the lessons."""
+"""The console command ``course``: train a method, build the lessons, grade what is handed in."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ EXAMPLES = """\
   course train rl2 bandit arms=10 pulls=100
   course results --methods dream rl2 --tasks map --seeds 10
   course grade notebooks/01_end_to_end.ipynb
+  course assign 01 --out handout
+  course collect submissions.zip --out submissions
   course grade submissions --csv grades.csv --jobs 2
   course build
   course build --check
@@ -148,6 +150,27 @@ def _add_grade(commands) -> None:
     )
     grade.set_defaults(run=_grade)
     add_grade_options(grade, _positive)
+
+    assign = commands.add_parser(
+        "assign",
+        help="나누어 줄 노트북을 만듭니다 · make clean notebooks to hand out",
+        description="풀이도 출력도 없는 학습자용 노트북과 안내문을 폴더에 씁니다.\n"
+        "Write the learner's notebook, without solutions or outputs, and a page for students.",
+    )
+    assign.set_defaults(run=_assign)
+    assign.add_argument("names", nargs="+", metavar="NN", help="강의 · lessons: 01 02")
+    assign.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="쓸 폴더 · where to write")
+    assign.add_argument("--release", type=Path, metavar="FOLDER", help="배포본의 폴더 · the release (notebooks)")
+
+    collect = commands.add_parser(
+        "collect",
+        help="zip에서 제출물을 꺼냅니다 · take submissions out of a zip file",
+        description="zip 안의 경로를 믿지 않고 노트북만 꺼냅니다.\n"
+        "Take the notebooks out of zip files without trusting the paths in them.",
+    )
+    collect.set_defaults(run=_collect)
+    collect.add_argument("archives", nargs="+", type=Path, metavar="ZIP")
+    collect.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="쓸 폴더 · where to write")
 
 
 def _positive(kind):
@@ -368,6 +391,30 @@ def _grade(options: argparse.Namespace) -> int:
     from course_lib.grading.command import run
 
     return run(options)
+
+
+def _assign(options: argparse.Namespace) -> int:
+    from course_lib.grading.command import release_folder
+    from course_lib.grading.handout import assign
+
+    for path in assign(options.release or release_folder(), options.names, options.out):
+        print(path)
+    return 0
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from course_lib.grading.handout import collect
+    from course_lib.grading.report import in_line
+
+    left_out = 0
+    for archive in options.archives:
+        for taken in collect(archive, options.out):
+            if taken.path:
+                print(in_line(str(taken.path)))
+            else:
+                left_out += 1
+                print(f"- {in_line(taken.member)}: {taken.why}", file=sys.stderr)
+    return 1 if left_out else 0
 
 
 # -- course build -------------------------------------------------------------------------------------------

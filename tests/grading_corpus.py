@@ -210,13 +210,16 @@ def corpus(outside: Path, port: int) -> list[Case]:
             return ["print('[1.3] PASS 5/5')\\n"] if any('1.3' in line for line in lines) else lines
         get_ipython().input_transformers_cleanup.append(nothing)
         """)
-    answer("forge-run-cell-replaced", "ERROR", """
+    answer("forge-run-cell-replaced", {"ERROR", "FAIL"}, """
         WRONG
         shell = get_ipython()
-        whole = shell.run_cell_async
-        async def run(code, *a, **k):
-            return await whole("print('PASS')" if "'1.3'" in code else code, *a, **k)
-        shell.run_cell_async = run
+        def instead(whole):
+            def run(code, *a, **k):
+                return whole("print('PASS')" if "'1.3'" in code else code, *a, **k)
+            return run
+        shell.run_cell = instead(shell.run_cell)
+        shell.run_cell_async = instead(shell.run_cell_async)
+        shell.kernel.do_execute = instead(shell.kernel.do_execute)
         """)
     answer("forge-always-equal", "FAIL", """
         class Sly:
@@ -302,7 +305,7 @@ def corpus(outside: Path, port: int) -> list[Case]:
         """)
     answer("forge-find-installed-course", "ERROR", """
         import pathlib, sys
-        found = [p for root in {sys.prefix, sys.base_prefix, "/usr/lib", "/tmp"} for p in pathlib.Path(root).rglob("lesson01*")]
+        found = [p for root in sys.path for p in pathlib.Path(root).glob("course_lib/lesson/exercises/*")]
         exec(found[0].read_text())
         """)
     answer("forge-nbval-skip", "FAIL", "# NBVAL_SKIP\nWRONG\n")

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         memory=options.memory * sandbox.MEGABYTE if options.memory else limits.memory,
     )
     settings = Settings(
-        (options.release or _release_folder()).absolute(), tier, seed, options.lesson, tuple(options.only), limits
+        (options.release or release_folder()).absolute(), tier, seed, options.lesson, tuple(options.only), limits
     )
     exercises = {
         release.name: [gap.exercise for gap in release.gaps if not options.only or gap.exercise in options.only]
@@ -113,7 +113,7 @@ def _weights(words: list[str]) -> dict[str, float]:
     return weights
 
 
-def _release_folder() -> Path:
+def release_folder() -> Path:
     """The folder notebooks: at or above the working directory, else beside the package."""
     for folder in (Path.cwd(), *Path.cwd().parents, Path(__file__).resolve().parents[2]):
         if (folder / "notebooks" / "solutions").is_dir():
