@@ -114,8 +114,8 @@ def test_every_update_has_as_many_steps_while_trials_grow():
     assert 10 * 640 - 6 * 10 < last.env_steps <= 10 * 640
 
 
-def test_growing_trials_and_the_predicting_head_resume_to_the_same_numbers():
-    more = dict(updates=4, trials=32, evaluate_every=2, shortest=2, growing=0.8, predict_weight=0.5, value_trace=0.9)
+def test_growing_trials_resume_to_the_same_numbers():
+    more = dict(updates=4, trials=32, evaluate_every=2, shortest=2, growing=0.8, value_trace=0.9)
     whole = snapshots("bandit", **more)
     halfway = training.stream("rl2", "bandit", 3, **more)
     next(halfway)
@@ -125,30 +125,13 @@ def test_growing_trials_and_the_predicting_head_resume_to_the_same_numbers():
 
 def test_each_knob_that_is_off_changes_what_is_learned():
     def learned(**knob):
-        off = dict(trace=0.3, value_trace=None, shortest=None, predict_weight=0.0)
+        off = dict(trace=0.3, value_trace=None, shortest=None)
         return snapshots("bandit", count=2, **off | knob)[-1].hidden
 
     plain = learned()
-    for knob in (dict(shortest=2), dict(predict_weight=0.5), dict(value_trace=0.9)):
+    for knob in (dict(shortest=2), dict(value_trace=0.9)):
         assert not torch.equal(plain, learned(**knob)), knob
     assert torch.equal(plain, learned(value_trace=0.3))
-
-
-def test_the_predicting_head_learns_what_the_arms_pay():
-    """Its loss alone, without policy or value: the memory then tells good arms from bad."""
-    more = dict(updates=40, trials=128, evaluate_every=40, predict_weight=1.0, value_weight=0.0, entropy=5.0)
-    last = snapshots("bandit", count=99, **more)[-1]
-    state = last.checkpoint()
-    task, generator = make_task("bandit"), torch.Generator().manual_seed(1)
-    policy = rl2.Policy(8, 64, 5, generator)
-    policy.load_state_dict(state["policy"])
-    drawn = task.draw(2000, generator)
-    trials, hidden, _ = rl2.play_trials(policy, task, drawn, generator, greedy=False)
-    head = state["predictor"]
-    told = hidden[:, -1] @ head["weight"].T + head["bias"]  # (B, A), of the reward less reward_centre
-    truth = drawn.tables.reward[:, 0, 0]
-    together = torch.corrcoef(torch.stack([told.flatten(), truth.flatten()]))[0, 1]
-    assert together > 0.4
 
 
 def test_advantages_are_returns_minus_values_when_the_trace_is_one_and_cross_episodes():
@@ -208,11 +191,6 @@ def test_trains_on_every_task_that_has_a_name(task, monkeypatch):
     before, after = snapshots(task, updates=2, trials=8, evaluate_every=2, count=9)
     assert after.env_steps > 0 and math.isfinite(after.metrics["test_return"])
     assert not torch.equal(before.hidden[0, 0], after.hidden[0, 0])
-
-
-def test_rewards_of_continuous_actions_are_not_predicted():
-    with pytest.raises(CourseError, match="predict_weight"):
-        snapshots("point-robot", count=1, predict_weight=0.5)
 
 
 def test_a_bandit_has_no_perfect_explorer():

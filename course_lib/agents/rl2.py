@@ -14,8 +14,6 @@ the whole length (after 120 updates 75.5, against 73.2 with whole trials from th
 with a longer trace than the λ of 0.3 published, which carries the end of a trial to its start too slowly (after
 140 updates 77.1, against 75.9). Trials of 10 pulls want hardly any exploration, so a large entropy bonus must keep
 the policy random until they are long (the same policy, 40 updates on: 77.6 with a bonus of 0.12, 77.2 with 0.03).
-An extra head that predicts rewards can be trained along (``predict_weight``); no task has it by default, as on
-random MDPs it changed little.
 
 The functions that lesson 01 teaches, ``rl2_input``, ``carry_hidden_state`` and ``trial_advantages``, are arguments
 of ``train``: a learner's own can be trained with.
@@ -59,7 +57,6 @@ class Settings:
     clip: float = 0.2  # ε of PPO
     entropy: float = 0.01  # weight of the entropy bonus; falls linearly to zero
     value_weight: float = 0.5  # weight of the value loss
-    predict_weight: float = 0.0  # weight of an extra loss, of a head that predicts each action's reward
     gradient_norm: float = 0.5  # gradients are clipped to this norm
     reward_centre: float = 0.0  # rewards enter the losses as (r − centre) · scale
     reward_scale: float = 1.0
@@ -302,22 +299,10 @@ def train(
     judge = Judge(task, settings, make_input, carry, method, counted)
     inputs = task.sensed_size + len(task.actions) + 2
     policy = Policy(inputs, settings.hidden, len(task.actions), generator, task.continuous).to(generator.device)
-    learned = nn.ModuleDict(dict(policy=policy))
-    if settings.predict_weight:
-        if task.continuous:
-            raise CourseError(
-                Bilingual(
-                    f"{task.name}의 행동은 연속이라 행동마다 보상을 예측할 수 없습니다. predict_weight를 0으로 두십시오.",
-                    f"The actions of {task.name} are continuous, so a reward for each can't be predicted. "
-                    "Leave predict_weight at 0.",
-                )
-            )
-        learned["predictor"] = linear(settings.hidden, len(task.actions), generator, gain=0.01)
-    optimizer = torch.optim.Adam(learned.parameters(), lr=settings.learning_rate, eps=1e-5)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
     update, env_steps, seconds, metrics = 0, 0, 0.0, {}
     if resume is not None:
-        for name, module in learned.items():
-            module.load_state_dict(resume[name])
+        policy.load_state_dict(resume["policy"])
         optimizer.load_state_dict(resume["optimizer"])
         generator.set_state(resume["generator"])
         update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
@@ -326,7 +311,7 @@ def train(
         return dict(
             method=method,
             task=task.name,
-            **{name: {k: v.clone() for k, v in part.state_dict().items()} for name, part in learned.items()},
+            policy={k: v.clone() for k, v in policy.state_dict().items()},
             optimizer=copy.deepcopy(optimizer.state_dict()),
             generator=generator.get_state(),
             settings=asdict(settings),
@@ -382,13 +367,9 @@ def train(
                 value_loss = mean_where((new_value - target[part]) ** 2, counts[part])
                 entropy = mean_where(surprise, acts[part])
                 loss = policy_loss + settings.value_weight * value_loss - settings.entropy * left * entropy
-                if settings.predict_weight:
-                    expected = learned["predictor"](states).gather(-1, trials.action[part][..., None])[..., 0]
-                    missed = (expected - (trials.reward - settings.reward_centre)[part]) ** 2
-                    loss = loss + settings.predict_weight * mean_where(missed, trials.valid[part])
                 optimizer.zero_grad()
                 loss.backward()
-                nn.utils.clip_grad_norm_(learned.parameters(), settings.gradient_norm)
+                nn.utils.clip_grad_norm_(policy.parameters(), settings.gradient_norm)
                 optimizer.step()
         if not torch.isfinite(loss):
             raise CourseError(
