@@ -148,8 +148,9 @@ def test_at_meta_test_nothing_reaches_the_policies_but_what_they_saw():
     assert not torch.equal(played(told=True), told)
 
 
-def test_the_memory_of_acting_is_the_memory_that_is_learned_from():
-    task = make_task("map")
+@pytest.mark.parametrize("name", ["map", "noisy-tv"])  # what a screen showed is what is remembered
+def test_the_memory_of_acting_is_the_memory_that_is_learned_from(name):
+    task = make_task(name)
     parts, generator = networks(task)
     settings = dream.Settings(trials=60)
     behaviour = dream.behave(60, task, settings, generator, blind=False)

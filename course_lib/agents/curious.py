@@ -42,10 +42,9 @@ class Settings(dream.Settings):
 
 
 def settings_like_dream(**changes) -> dict[str, Settings]:
-    """DREAM's settings for every city that it has some for, and for those that are like one of these."""
-    like = {name: name for name in ("map", "homework-map", "distracting-bus")}
-    like |= {"noisy-tv": "map", "hurried-bus": "distracting-bus"}
-    return {name: Settings(**asdict(dream.SETTINGS[other]) | changes) for name, other in like.items()}
+    """DREAM's settings for every city, with ``changes``."""
+    cities = ("map", "noisy-tv", "homework-map", "distracting-bus", "hurried-bus")
+    return {name: Settings(**asdict(dream.SETTINGS[name]) | changes) for name in cities}
 
 
 # -- the predictor ----------------------------------------------------------------------------------------------

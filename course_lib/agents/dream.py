@@ -336,7 +336,7 @@ def play_trials(
     def act(running: Running) -> Tensor:
         nonlocal explored, decoded, seen
         if seen is not None:  # take in what the last action showed, if it explored
-            step = (tables.features, seen[0], running.action, tables.sense[running.problem, running.arrived])
+            step = (tables.features, seen[0], running.action, running.symbol)
             explored = torch.where(seen[1], torch.maximum(explored, explorer.memory.of_step(*step)), explored)
             decoded = torch.where(seen[1], torch.maximum(decoded, decoder.memory.of_step(*step)), decoded)
         memories.append(decoded)
