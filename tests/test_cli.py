@@ -49,7 +49,7 @@ def test_help_and_the_readme_name_every_method_and_task(capsys):
     korean, english = readme.split("## English")
     for name in (*METHODS, *ENVIRONMENTS):
         assert name in printed or f"{name}," in printed, name
-    for name in ENVIRONMENTS:
+    for name in (*METHODS, *ENVIRONMENTS):
         assert f"`{name}`" in korean and f"`{name}`" in english, name
 
 
