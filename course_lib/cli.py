@@ -24,15 +24,12 @@ EXAMPLES = """\
 예 · examples:
   course train rl2 map --seed 0 --json out.json
   course train rl2 bandit --seconds 60 --save bandit.pt
-  course train rl2 bandit --resume bandit.pt
   course train rl2 bandit arms=10 pulls=100
   course results --methods dream rl2 --tasks map --seeds 10
   course grade notebooks/01_end_to_end.ipynb
   course assign 01 --out handout
   course collect submissions.zip --out submissions
   course grade submissions --csv grades.csv --jobs 2
-  course build
-  course build --check
   course build --execute 01
 """
 
