@@ -76,7 +76,8 @@ def corpus(outside: Path, port: int) -> list[Case]:
 
     def answer(name: str, status: str | set[str], code: str, exercise: str = "1.3") -> None:
         """The solved notebook with this code as one exercise's answer."""
-        text = textwrap.dedent(code).strip("\n").replace("RIGHT\n", RIGHT).replace("WRONG\n", WRONG) + "\n"
+        text = textwrap.dedent(code).strip("\n") + "\n"
+        text = text.replace("RIGHT\n", RIGHT).replace("WRONG\n", WRONG)
         text = text.replace("OUTSIDE", str(outside)).replace("PORT", str(port)).replace("NOTEBOOKS", str(NOTEBOOKS))
 
         def write(path: Path) -> None:
@@ -439,6 +440,7 @@ def corpus(outside: Path, port: int) -> list[Case]:
     answer("take-enormous-power", {"TIMEOUT", "MEMORY"}, inside("x = 10 ** 10 ** 9"))
     answer("take-deadlock", "TIMEOUT", inside("import threading; lock = threading.Lock(); lock.acquire(); lock.acquire()"))
     answer("take-memory-lists", "MEMORY", inside("x = []\nwhile True: x.append(bytearray(10**7))"))
+    answer("take-memory-lists-at-top", "MEMORY", "x = []\nwhile True: x.append(bytearray(10**7))\nRIGHT\n")
     answer("take-memory-at-top", "MEMORY", "x = bytearray(10**11)\nRIGHT\n")
     answer("take-memory-torch", "MEMORY", inside("import torch; x = torch.ones(10**11)"))
     answer("take-memory-in-children", "MEMORY", """
@@ -466,7 +468,7 @@ def corpus(outside: Path, port: int) -> list[Case]:
         import threading, time
         for _ in range(20000): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
         """))
-    answer("take-huge-print", "MEMORY", "RIGHT\nprint('x' * 100_000_000)")
+    answer("take-huge-print", "MEMORY", "RIGHT\nprint('x' * 30_000_000)")
     answer("take-huge-return", "FAIL", "def information_gained(possible):\n    return [0.0] * 3_000_000\n")
     answer("take-huge-file", "ERROR", inside("open('/tmp/x', 'wb').write(bytes(200_000_000))"))
     answer("take-huge-file-shm", "ERROR", inside("open('/dev/shm/x', 'wb').write(bytes(200_000_000))"))
@@ -479,8 +481,13 @@ def corpus(outside: Path, port: int) -> list[Case]:
                 for _ in range(30): file.write(bytes(1_000_000))
         """))
     answer("take-open-files", "ERROR", inside("x = [open('/dev/null') for _ in range(10**5)]"))
-    answer("take-exit", {"CRASH", "FAIL"}, "def information_gained(possible):\n    exit()\n")
-    answer("take-quit-at-top", "CRASH", "RIGHT\nquit()")
+    answer("take-exit", "FAIL", "def information_gained(possible):\n    exit()\n")
+    answer("take-quit-at-top", "PASS", "RIGHT\nquit()")
+    answer("take-thread-exits-later", {"PASS", "CRASH"}, """
+        RIGHT
+        import os, threading
+        threading.Timer(0.2, lambda: os._exit(0)).start()
+        """)
     answer("take-sys-exit", "ERROR", inside("import sys; sys.exit(0)"))
     answer("take-os-exit", "CRASH", inside("import os; os._exit(0)"))
     answer("take-os-exit-at-top", "CRASH", "RIGHT\nimport os\nos._exit(0)")

@@ -84,6 +84,8 @@ def run(answer: Callable, seed: int, arguments: tuple) -> dict:
     except KeyboardInterrupt:
         raise
     except BaseException as problem:
+        if isinstance(problem, MemoryError):  # what filled the memory is still held by the frames it was raised from
+            traceback.clear_frames(problem.__traceback__)
         return {"error": said(problem), "printed": printed.text}
 
 

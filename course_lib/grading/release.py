@@ -27,6 +27,7 @@ class _Absent:
     def __getattr__(self, name):
         if name.startswith("__"): raise AttributeError(name)
         return self
+get_ipython().ask_exit = lambda: None  # a quit() at a cell's end would end the kernel some cells later
 '''
 
 

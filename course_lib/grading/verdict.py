@@ -126,9 +126,15 @@ def status_of(exercise: Exercise, happened: dict, seed: int) -> Graded:
 
 def _failed_item(exercise: Exercise, happened: dict) -> Graded:
     problem = happened["answer_error"] or happened["error"] or {}
-    if problem.get("type") == "MemoryError":
+    if _out_of_memory(problem):
         return Graded(exercise, *KILLED["memory"])
     return Graded(exercise, "ERROR", _sentence(problem) if problem else NOTHING_CAME)
+
+
+def _out_of_memory(problem: dict) -> bool:
+    """Python says it by the exception's kind, PyTorch by the name of its allocator."""
+    text = str(problem.get("text", ""))
+    return problem.get("type") == "MemoryError" or problem.get("type") == "RuntimeError" and "alloc_cpu" in text
 
 
 def _sentence(problem: dict) -> Bilingual:
@@ -162,8 +168,7 @@ def _judged(exercise: Exercise, found: dict, happened: dict, seed: int) -> Grade
         _run_from(exercise, written, digest, value)
         for written, digest, value in zip(found["runs"], fresh.digests, fresh.expected, strict=True)
     ]
-    memory = [run for run in runs if run.kind == "error" and run.error is MemoryError]
-    if memory:
+    if any(_out_of_memory(written.get("error", {})) for written in found["runs"]):
         return Graded(exercise, *KILLED["memory"])
     return _from_engine(_verdict(exercise, fresh, runs))
 

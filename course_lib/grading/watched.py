@@ -37,6 +37,7 @@ MIME = "application/vnd.course.probe"
 LOOK_EVERY_S = 0.1
 AFTER_TIMEOUT_S = 10.0  # how long after nbval's own timeout the watchdog ends a cell that goes on
 MOST_ERROR = 1000
+ALL_BUT = 0.9  # of its memory
 
 
 @dataclass
@@ -120,6 +121,7 @@ class Watched:
         self.folder = folder
         self.reason = ""
         self.output = 0
+        self.most_data = 0  # that one of its processes had asked for
         self.cell_began: float | None = None
         self.cells = 0
         self.running: RunningWatched | None = None
@@ -150,9 +152,15 @@ class Watched:
     def alive(self) -> bool:
         return not self.reason and self.running is not None and self.running.is_alive()
 
+    def note(self, reason: str) -> None:
+        """Keep the first reason. Python without memory may hang or die: then memory is what it was about."""
+        if reason in {"time", "died"} and self.most_data > ALL_BUT * self.limits.memory:
+            reason = "memory"
+        self.reason = self.reason or reason
+
     def kill(self, reason: str) -> None:
         """End everything that the kernel started; the first reason is kept."""
-        self.reason = self.reason or reason
+        self.note(reason)
         for process in self._processes():
             with contextlib.suppress(psutil.Error):
                 process.kill()
@@ -186,7 +194,9 @@ class Watched:
             return "processes"
         for process in processes:
             with contextlib.suppress(psutil.Error):
-                memory += _memory(process)
+                used = process.memory_info()
+                memory += used.rss - getattr(used, "shared", 0)  # libraries count for nothing
+                self.most_data = max(self.most_data, getattr(used, "data", 0))
         if memory > self.limits.memory:
             return "memory"
         if _size(self.sockets, self.home) > self.limits.files:
@@ -196,12 +206,6 @@ class Watched:
         if self.cell_began and time.monotonic() - self.cell_began > self.cell_s() + AFTER_TIMEOUT_S:
             return "time"
         return ""
-
-
-def _memory(process: psutil.Process) -> int:
-    """Its own pages, and the shared ones that it wrote into memory: libraries count for nothing."""
-    used = process.memory_info()
-    return used.rss - getattr(used, "shared", 0)
 
 
 def _size(*folders: Path) -> int:
@@ -220,13 +224,12 @@ class RunningWatched(nbval.kernel.RunningKernel):
 
     def __init__(self, watched: Watched, kernel_name: str, startup_timeout: float) -> None:
         self.watched = watched
-        context = zmq.Context()
-        context.setsockopt(zmq.MAXMSGSIZE, watched.limits.output)
+        self.context = zmq.Context()
+        self.context.setsockopt(zmq.MAXMSGSIZE, watched.limits.output)
         self.km = KernelManager(
             kernel_name=kernel_name,
             transport="ipc" if os.name == "posix" else "tcp",
             connection_file=str(watched.sockets / "c.json"),
-            context=context,
         )
         if os.name == "posix":
             self.km.ip = str(watched.sockets / "k")
@@ -236,8 +239,9 @@ class RunningWatched(nbval.kernel.RunningKernel):
         if watched.job.tier != "watchdog":
             options["preexec_fn"] = functools.partial(use_limits, watched.limits)
         self.km.start_kernel(env=watched.environment, cwd=str(watched.home), **options)
-        self.kc = self.km.client()
+        self.kc = self.km.client(context=self.context)
         self.kc.start_channels()
+        self.disconnected = self.kc.iopub_channel.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         try:
             self.kc.wait_for_ready(timeout=startup_timeout)
             self._ensure_iopub_up()
@@ -257,12 +261,14 @@ class RunningWatched(nbval.kernel.RunningKernel):
         """As nbval's, in short waits: a dead kernel is noticed at once, and what is printed is counted."""
         ends = None if timeout is None else time.monotonic() + timeout
         while True:
+            if not self.watched.reason and self.disconnected.poll(0):
+                self._hung_up()
             left = 0.2 if ends is None else min(0.2, max(0.0, ends - time.monotonic()))
             try:
                 message = super().get_message(stream, timeout=left)
             except Empty:
                 if not self.is_alive() or self.watched.reason:
-                    self.watched.reason = self.watched.reason or "died"
+                    self.watched.note("died")
                     raise
                 if ends is not None and time.monotonic() >= ends:
                     if stream == "iopub" and timeout == 5:  # nbval's wait for output after a cell has ended
@@ -275,13 +281,25 @@ class RunningWatched(nbval.kernel.RunningKernel):
                     self.watched.kill("output")
             return message
 
+    def _hung_up(self) -> None:
+        """The connection was cut: the kernel has died, or has sent one message too large to be taken."""
+        for _ in range(20):
+            if not self.is_alive():
+                return
+            time.sleep(0.05)
+        self.watched.kill("output")
+
     def interrupt(self):
         """nbval interrupts a cell that takes too long; a learner's code could go on all the same."""
         self.watched.kill("time")
 
     def stop(self):
         self.watched.stop()
+        with contextlib.suppress(Exception):
+            self.kc.iopub_channel.socket.disable_monitor()
+        self.disconnected.close(linger=0)
         self.kc.stop_channels()
         with contextlib.suppress(Exception):
             self.km.shutdown_kernel(now=True)
         self.km.cleanup_resources()
+        self.context.destroy(linger=0)

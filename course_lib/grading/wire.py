@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 MOST_NUMBERS = 1_000_000  # in one tensor
+MOST_PARTS = 50_000  # of one list
 DEEPEST = 24  # lists within lists
 LONGEST_TEXT = 20_000
 DTYPES = {
@@ -66,6 +67,8 @@ def encode(value: object, depth: int = 0) -> object:
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         parts = [[name, encode(part, depth + 1)] for name, part in fields.items()]
         return {"dataclass": type_name(type(value)), "fields": parts}
+    if isinstance(value, (Mapping, list, tuple, set, frozenset)) and len(value) > MOST_PARTS:
+        return {"other": f"{type(value).__name__} of length {len(value)}"[:200]}
     if isinstance(value, Mapping):
         return {"map": [[encode(key, depth + 1), encode(part, depth + 1)] for key, part in value.items()]}
     for kind, name in ((list, "list"), (tuple, "tuple")):
