@@ -4,6 +4,7 @@ multiply.
     python tests/bench_methods.py                          # every method on its main tasks: 4 to 6 minutes
     python tests/bench_methods.py --methods dream rl2      # some of them
     python tests/bench_methods.py --quick                  # two of them, half a minute at most: for the test
+    python tests/bench_methods.py --minutes 12             # on a busy machine, so that nothing is left out
     python tests/bench_methods.py --device cuda
 
 The trainings are the course's own, with their own settings, from their beginning, seed 0; only the judging
@@ -527,6 +528,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", metavar="METHOD", choices=list(training.METHODS))
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--minutes", type=float, metavar="M", help="begin nothing new after M − ¼ minutes (6)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, metavar="PATH")
     options = parser.parse_args(arguments)
@@ -535,6 +537,7 @@ def main(arguments: list[str] | None = None) -> int:
     on_gpu = options.device != "cpu"
     words = ["python", "tests/bench_methods.py"] + ["--quick"] * options.quick
     words += ["--methods", *options.methods] if options.methods else []
+    words += ["--minutes", f"{options.minutes:g}"] if options.minutes else []
     words += ["--device", options.device] if on_gpu else []
     found = dict(
         command=" ".join(words),
@@ -545,7 +548,10 @@ def main(arguments: list[str] | None = None) -> int:
     )  # fmt: skip
     status = 0
     try:
-        measure(found, options, QUICK if options.quick else Budget())
+        budget = QUICK if options.quick else Budget()
+        if options.minutes:
+            budget = replace(budget, whole=60 * options.minutes - 15)
+        measure(found, options, budget)
     except KeyboardInterrupt:
         print("Interrupted; this is what there was, and no file is written.", file=sys.stderr)
         status = 130

@@ -85,6 +85,9 @@ def test_a_checkpoint_is_left_alone_by_the_training_that_goes_on():
     before = {name: part.clone() for name, part in checkpoint["layer"].items()}
     losses, metrics = list(checkpoint["replay"]["losses"]), dict(checkpoint["metrics"])
     list(stream)
+    checkpoint_of_last = (told := list(training())[-1])[4]()
+    checkpoint_of_last["metrics"].clear()
+    assert told[3]  # nor is the training changed by who changes a checkpoint
     assert all(torch.equal(checkpoint["layer"][name], part) for name, part in before.items())
     assert checkpoint["replay"]["losses"] == losses and checkpoint["metrics"] == metrics
 
