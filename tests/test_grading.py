@@ -3,12 +3,16 @@
 import base64
 import contextlib
 import csv
+import dataclasses
+import importlib.util
 import io
 import json
 import math
 import pickle
 import re
+import shlex
 import shutil
+import sys
 import unicodedata
 import warnings
 import zipfile
@@ -28,6 +32,7 @@ from course_lib.grading.grade import Row
 from course_lib.grading.release import preamble, read_releases
 from course_lib.lesson import exercise as engine
 from course_lib.lesson.compare import compact, difference, unchanged
+from course_lib.lesson.exercise import WrongAnswer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NOTEBOOKS = REPOSITORY / "notebooks"
@@ -535,3 +540,64 @@ def test_collect_says_what_is_no_zip(tmp_path, capsys):
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 no")
     assert cli.main(["collect", str(tmp_path / "a.zip"), "--out", str(tmp_path / "out")]) == 2
     assert "zip" in capsys.readouterr().err
+
+
+# -- the page for instructors ---------------------------------------------------------------------------------
+
+PAGE = (REPOSITORY / "course_lib" / "grading" / "README.md").read_text(encoding="utf-8")
+
+
+def fenced(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_every_command_on_the_page_is_one():
+    lines = [line for block in fenced("sh") for line in block.splitlines()]
+    commands = [shlex.split(line, comments=True) for line in lines]
+    assert len(commands) == 16
+    for command in commands:
+        if command[0] == "course":
+            options = cli._parser().parse_args(command[1:])
+            assert callable(options.run)
+        else:
+            assert command[:3] == ["python", "-m", "pytest"] and (REPOSITORY / command[-1]).is_file()
+
+
+def test_both_languages_of_the_page_say_the_same():
+    korean, english = PAGE.split("\n## English\n")
+    korean = korean.split("\n## 한국어\n")[1]
+    english = english.split("```python")[0]
+    for pattern in (r"^### ", r"^- ", r"^\| [A-Z]+ \|", r"^```sh"):
+        assert len(re.findall(pattern, korean, re.M)) == len(re.findall(pattern, english, re.M)) > 0, pattern
+    for name in verdict.STATUSES:
+        assert f"| {name} |" in korean and f"| {name} |" in english
+    limits = sandbox.Limits()
+    assert PAGE.count(f"{limits.cell_s:.0f} s") and PAGE.count(f"{limits.memory // sandbox.MEGABYTE} MB") == 2
+
+
+def test_the_exercise_on_the_page_is_sound_and_can_be_graded(tmp_path, monkeypatch):
+    whole, checks = fenced("python")
+    path = tmp_path / "page.py"
+    path.write_text(whole, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("page", path)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "page", module)
+    spec.loader.exec_module(module)
+    exec(checks, vars(module))
+    monkeypatch.setitem(engine._registered, "99.1", module.exercise)
+    assert status("99.1", ran("99.1", module.exercise.solution)) == "PASS"
+    verdict.fresh_cases.cache_clear()
+
+
+def test_an_answer_that_is_a_value(monkeypatch):
+    line = dataclasses.replace(
+        GRADED[0], id="98.1", signature="line = ...", cases=None, reference=7, solution=7, also_right=(),
+        wrong=tuple(WrongAnswer(f"line {n}", n, Bilingual(f"{n}번째 줄", f"line {n}")) for n in (3, 4, 5)),
+    )
+    monkeypatch.setitem(engine._registered, "98.1", line)
+    answers = {7: "PASS", 3: "FAIL", True: "FAIL", None: "TODO", "7": "FAIL", print: "FAIL", math.nan: "FAIL"}
+    for answer, expected in answers.items():
+        assert status("98.1", ran("98.1", answer)) == expected, answer
+    three = verdict.status_of(line, ran("98.1", 3), 0)
+    assert three.message.en == "line 3"
+    verdict.fresh_cases.cache_clear()
