@@ -2,8 +2,8 @@
 
     python -m figures            # all of them, in seconds: nothing is trained
 
-What was recorded lies beside the pictures as JSON, and each file says by which ``command`` it was made, with which
-``versions``. The pictures of the README (readme_*.png) are taken of a running JupyterLab instead, by
+What was recorded lies beside the pictures as JSON, and each file says by which ``command`` it was made, with
+which ``versions``. The pictures of the README (readme_*.png) are taken of a running JupyterLab instead, by
 ``python tests/browser/readme_pictures.py``.
 """
 
@@ -31,7 +31,7 @@ def draw_results(recorded: Path, folder: Path) -> list[Path]:
     titles = {}
     for task in {cell.task for cell in cells}:
         title = make_task(task).title
-        titles[task] = "  ".join([f"{title.ko} · {title.en}", *task.split()[1:]])  # with the size, if it has one
+        titles[task] = "  ".join([f"{title.ko} · {title.en}", *task.split()[1:]])  # with its size, if any
     path = folder / "results.png"
     revealing_arm.write_whole(path, results_png(trainings, titles, "학습한 초 · seconds of training"))
     return [path]

@@ -2,11 +2,11 @@
 
     python -m figures.revealing_arm run     # under a minute on one core: all of it, and the picture
     python -m figures.revealing_arm table   # prints what was recorded
-    python -m figures.revealing_arm draw    # draws what was recorded: revealing_arm_ko.png, revealing_arm_en.png
+    python -m figures.revealing_arm draw    # draws that: revealing_arm_ko.png, revealing_arm_en.png
 
-Trials until the explorer's greedy arm stays arm 0, mean ± s.e. over 128 to 1024 independent runs; for the rules
-see ``course_lib.exact.revealing_arm``. The slope is that of log trials over log |A|; in brackets, of log
-(trials / ln |A|). 38 s of CPU time:
+Trials until the explorer's greedy arm stays arm 0, mean ± s.e. over 128 to 1024 independent runs; for the
+rules see ``course_lib.exact.revealing_arm``. The slope is that of log trials over log |A|; in brackets, of
+log (trials / ln |A|). 38 s of CPU time:
 
 | |A| | 8 | 16 | 32 | 64 | 128 | slope |
 |---|---|---|---|---|---|---|
@@ -16,9 +16,9 @@ see ``course_lib.exact.revealing_arm``. The slope is that of log trials over log
 | RL², tables start at one | 335 ± 10 | 1606 ± 27 | 7886 ± 130 | 36816 ± 460 | | 2.26 (1.93) |
 | DREAM, arm 0 wins ties | 7 | 16 ± 1 | 31 ± 1 | 64 ± 3 | 130 ± 6 | 1.05 (0.75) |
 
-So the bounds' slopes, 2 and 1, lie between those with the logarithm and those without. RL² takes 1.4 to 2.4 ·
-|A|² ln |A| trials, DREAM 1.6 to 2.1 · |A| ln |A|; both factors still fall. In pulls, two a trial, RL² takes 25, 10,
-18 and 20 % fewer than the lecture's plot shows at 40, 60, 100 and 128 arms: a plot read by eye.
+So the bounds' slopes, 2 and 1, lie between those with the logarithm and those without. RL² takes 1.4 to
+2.4 · |A|² ln |A| trials, DREAM 1.6 to 2.1 · |A| ln |A|; both factors still fall. In pulls, two a trial, RL²
+takes 25, 10, 18 and 20 % fewer than the lecture's plot shows at 40, 60, 100 and 128 arms: a plot read by eye.
 
 Where this differs from the numbers computed before (``EXPECTED``): from 16 arms on DREAM's means there are
 lower, by 5 to 14 %; at 16 and 32 by more than 3 standard errors. What that code did about ties, and about
@@ -53,11 +53,12 @@ RL2_RUNS = {8: 1024, 16: 1024, 32: 512, 40: 256, 60: 128, 64: 256, 100: 128, 128
 DREAM_RUNS = {8: 512, 16: 512, 32: 512, 64: 512, 128: 512}
 
 # name: (what is run, its options, {arms: independent runs}, the bound's shape)
+TO_32, TO_64 = dict.fromkeys((8, 16, 32), 128), dict.fromkeys((8, 16, 32, 64), 128)
 LEARNERS = {
     "RL2": (rl2_trials, {}, RL2_RUNS, "A^2 ln A"),
     "DREAM": (dream_trials, {}, DREAM_RUNS, "A ln A"),
-    "RL2, tables start at zero": (rl2_trials, dict(start="zeros"), dict.fromkeys((8, 16, 32), 128), "A^2 ln A"),
-    "RL2, tables start at one": (rl2_trials, dict(start="ones"), dict.fromkeys((8, 16, 32, 64), 128), "A^2 ln A"),
+    "RL2, tables start at zero": (rl2_trials, dict(start="zeros"), TO_32, "A^2 ln A"),
+    "RL2, tables start at one": (rl2_trials, dict(start="ones"), TO_64, "A^2 ln A"),
     "DREAM, arm 0 wins ties": (dream_trials, {"ties": "arm 0"}, DREAM_RUNS, "A ln A"),
 }
 SHAPES = {"A^2 ln A": lambda a: a**2 * math.log(a), "A ln A": lambda a: a * math.log(a)}
@@ -104,7 +105,8 @@ def analysis(learners: dict[str, dict[int, int]]) -> dict:
         sizes = {}
         for arms, count in runs.items():
             sizes[arms] = one_size(learner, arms, count)
-            print(f"{learner}, {arms} arms: {sizes[arms]['mean']:.0f} ± {sizes[arms]['error']:.0f}", flush=True)
+            mean, error = sizes[arms]["mean"], sizes[arms]["error"]
+            print(f"{learner}, {arms} arms: {mean:.0f} ± {error:.0f}", flush=True)
         means = {arms: row["mean"] for arms, row in sizes.items()}
         without_log = {arms: mean / math.log(arms) for arms, mean in means.items()}
         ranges = {f"{min(means)} to {top}": top for top in list(means)[1:]}
@@ -160,7 +162,7 @@ def table() -> None:
             )
 
 
-# -- the picture -------------------------------------------------------------------------------------------------
+# -- the picture ---------------------------------------------------------------------------------------------
 
 WORDS = {
     "bounds": Bilingual("탐험할 곳을 배우기까지", "Until it is learned where to explore"),
@@ -195,7 +197,7 @@ def draw(recorded: Path = RESULTS, folder: Path | None = None) -> list[Path]:
 
 
 def png(learners: dict, language: str) -> bytes:
-    """Means with the middle eight tenths of the runs, log over log; dotted, the bound's shape through the last."""
+    """Means, and the middle eight tenths of the runs; dotted, the bound's shape through the last mean."""
     font = hangul_font()
     language = language if font else "en"  # never boxes
     figure = Figure(figsize=(9.6, 4.1), dpi=DPI, layout="constrained", facecolor="white")
@@ -241,7 +243,8 @@ def png(learners: dict, language: str) -> bytes:
         axes.set_xlabel(word("arms"), fontsize=9, color=SOFT)
         axes.set_ylabel(word("trials"), fontsize=9, color=SOFT)
         axes.set_title(word(panel), fontsize=10, loc="left", color=INK)
-        axes.set_ylim(top=3 * axes.get_ylim()[1] if panel == "bounds" else 30 * axes.get_ylim()[1])  # for the legend
+        room = 3 if panel == "bounds" else 30  # for the legend
+        axes.set_ylim(top=room * axes.get_ylim()[1])
         axes.legend(fontsize=8, frameon=False, loc="upper left")
     # The Hangul font first: with mathematics in a label, matplotlib looks only at the first family.
     for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):

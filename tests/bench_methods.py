@@ -323,7 +323,7 @@ def peak_gflops(now: Callable[[], float], device: str, seconds: float = 0.4) -> 
 
 
 def recorded_target(method: str, task: str, folder: Path = RECORDED) -> dict | None:
-    """Of the recorded runs with today's settings: how many reached the target for good, when, and how fast."""
+    """Of the recorded runs with today's settings: how many reached the target for good, and when."""
     first = results.cells([method], [task], seeds=1)
     done, _, _ = results.done_and_missing(first + results.more_seeds(first, folder), folder)
     if not done:
@@ -433,7 +433,8 @@ def measure(found: dict, options: argparse.Namespace, budget: Budget) -> None:
                 bar.set_postfix_str(f"{method}, {what} {size}")
                 if not late(f"{method}, {what} {size}"):
                     cost = one_size(method, settings_of, *means(size), watch, budget.growth, options.device)
-                    curve = found["growth"].setdefault(f"{method}, {what}", {"sizes": [], "seconds_an_update": []})
+                    empty = dict(sizes=[], seconds_an_update=[])
+                    curve = found["growth"].setdefault(f"{method}, {what}", empty)
                     curve["sizes"].append(size)
                     curve["seconds_an_update"].append(cost)
                 bar.update()
@@ -511,8 +512,8 @@ def busy_sentence(found: dict) -> str | None:
     if load <= cores:
         return None
     return (
-        f"This machine was not quiet: a load of {load:.1f} on {cores} cores. CPU seconds hold up to that, more or "
-        "less; 'live', which is told by the wall, does not, and two threads are not tried at all."
+        f"This machine was not quiet: a load of {load:.1f} on {cores} cores. CPU seconds hold up to that, more "
+        "or less; 'live', which is told by the wall, does not, and two threads are not tried at all."
     )
 
 
@@ -525,10 +526,11 @@ def aligned(table: list[tuple]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=as_written)
     parser.add_argument("--methods", nargs="+", metavar="METHOD", choices=list(training.METHODS))
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--minutes", type=float, metavar="M", help="begin nothing new after M − ¼ minutes (6)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="nothing new after M − ¼ minutes (6)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, metavar="PATH")
     options = parser.parse_args(arguments)

@@ -44,7 +44,7 @@ def shares():
     return {part: watch.seconds[part] / took["seconds"] for part in bench.PARTS[:-1]}
 
 
-# -- the watch -------------------------------------------------------------------------------------------------
+# -- the watch -----------------------------------------------------------------------------------------------
 
 
 def test_each_second_belongs_to_the_innermost_part():
@@ -113,7 +113,7 @@ def test_matrices_are_multiplied_at_a_believable_rate():
     assert 1 < found < 2000
 
 
-# -- the tables ------------------------------------------------------------------------------------------------
+# -- the tables ----------------------------------------------------------------------------------------------
 
 
 def test_every_method_is_measured_on_a_task_that_it_has():
@@ -135,8 +135,8 @@ def test_slopes_of_powers():
 def test_a_busy_machine_is_named():
     cores = bench.os.cpu_count()
     assert bench.busy_sentence(dict(load_before=0.1, load_after=cores)) is None
-    for loads in ((cores + 1, 0.0), (0.0, cores + 1)):
-        assert "not quiet" in bench.busy_sentence(dict(zip(("load_before", "load_after"), loads, strict=True)))
+    for before, after in ((cores + 1, 0.0), (0.0, cores + 1)):
+        assert "not quiet" in bench.busy_sentence(dict(load_before=before, load_after=after))
 
 
 def test_recorded_targets_are_those_of_todays_settings(tmp_path):
@@ -144,8 +144,9 @@ def test_recorded_targets_are_those_of_todays_settings(tmp_path):
     for seed, reached in enumerate((20.0, 40.0, None)):
         cell = results.Cell("dream", "map", seed)
         result = dict(
-            **cell._asdict(), settings=settings, test_return=0.8, seconds=50.0, env_steps=1_000_000, curve=[],
-            seconds_to_target=reached, references=dict(optimal_return=0.8, no_exploration_return=0.3), versions={},
+            **cell._asdict(), settings=settings, test_return=0.8, seconds=50.0, env_steps=1_000_000,
+            seconds_to_target=reached, references=dict(optimal_return=0.8, no_exploration_return=0.3),
+            curve=[], versions={},
         )  # fmt: skip
         results.write_result(result, cell.path(tmp_path))
     found = bench.recorded_target("dream", "map", tmp_path)
@@ -159,7 +160,7 @@ def test_recorded_targets_are_those_of_todays_settings(tmp_path):
     assert bench.recorded_target("dream", "map", tmp_path) is None
 
 
-# -- the command -----------------------------------------------------------------------------------------------
+# -- the command ---------------------------------------------------------------------------------------------
 
 
 def test_the_quick_measurement_is_written_whole(tmp_path, capsys):

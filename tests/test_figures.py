@@ -1,4 +1,4 @@
-"""Whatever lies in figures/ says where it comes from, and its pictures are drawn again from what was recorded."""
+"""What lies in figures/ says where it comes from, and its pictures are drawn again from what was recorded."""
 
 import json
 import re
@@ -99,5 +99,5 @@ def test_drawing_again_draws_the_same(drawn, tmp_path):
 
 
 def test_make_figures_draws_them():
-    planned = subprocess.run(["make", "-n", "figures"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert ".venv/bin/python -m figures" in planned
+    planned = subprocess.run(["make", "-n", "figures"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ".venv/bin/python -m figures" in planned.stdout

@@ -1,4 +1,4 @@
-"""What every training keeps of itself: counts, a clock, checkpoints, and the sentence when it has diverged."""
+"""What every training keeps of itself: counts, a clock, checkpoints; and what is said when it diverges."""
 
 import io
 import time
@@ -33,7 +33,7 @@ class Kept:
 
 
 def training(resume=None, settings=Settings()):
-    """A line fitted to noise by Adam; a loss depends on the replay, the draws, the momenta and the parameters."""
+    """A line fitted to noise by Adam; the loss depends on replay, draws, momenta and parameters."""
     generator, layer, replay = torch.Generator().manual_seed(0), nn.Linear(2, 1), Kept()
     nn.init.ones_(layer.weight)
     nn.init.zeros_(layer.bias)

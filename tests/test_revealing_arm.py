@@ -173,7 +173,8 @@ def test_the_recorded_analysis_lands_on_the_expected_numbers():
             assert 0.7 < row["pulls"] / row["slide_pulls"] < 1.05
     for learner in ("RL2", "DREAM"):
         sizes = learners[learner]["sizes"]
-        assert {"8", "16", "32", "64", "128"} <= set(sizes) and all(row["runs"] >= 100 for row in sizes.values())
+        assert {"8", "16", "32", "64", "128"} <= set(sizes)
+        assert all(row["runs"] >= 100 for row in sizes.values())
     for learner, expected in (("RL2", 2), ("DREAM", 1)):  # of the bounds: |A|² ln |A| and |A| ln |A|
         with_log, without = (learners[learner][name]["8 to 128"] for name in ("slopes", "slopes_without_log"))
         assert without < expected < with_log < expected + 0.25 and with_log - without < 0.35

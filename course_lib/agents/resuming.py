@@ -1,4 +1,4 @@
-"""How far a training is, and all from which it goes on to the same numbers: what every method keeps of itself.
+"""How far a training is, and all from which it goes on to the same numbers: every method keeps that.
 
 A method names once what it learns and draws from, and then only counts::
 
@@ -50,24 +50,31 @@ class Progress:
     """
 
     def __init__(
-        self, method: str, task: Task, settings, generator: torch.Generator, resume: dict | None = None, **parts: Kept
+        self,
+        method: str,
+        task: Task,
+        settings,
+        generator: torch.Generator,
+        resume: dict | None = None,
+        **parts: Kept,
     ) -> None:
         """Begin, or go on from what ``checkpoint`` gave.
 
         Args:
-            settings: a dataclass with ``updates`` and ``evaluate_every``; a checkpoint tells them, but a training
-                that goes on has those that it is given.
+            settings: a dataclass with ``updates`` and ``evaluate_every``. A checkpoint tells them, but a
+                training that goes on has those that it is given.
             generator: every random draw of the training comes from here.
             parts: all else that changes while training, under the names that they have in a checkpoint.
         """
-        self.method, self.task, self.settings, self.generator, self.parts = method, task, settings, generator, parts
+        self.method, self.task, self.settings = method, task, settings
+        self.generator, self.parts = generator, parts
         self.update, self.env_steps, self.seconds, self.metrics = 0, 0, 0.0, {}
         if resume is not None:
             for name, part in parts.items():
-                part.load_state_dict(copy.deepcopy(resume[name]))  # the training goes on to change what it is given
+                part.load_state_dict(copy.deepcopy(resume[name]))  # the training changes what it is given
             generator.set_state(resume["generator"])
-            self.update, self.env_steps, self.seconds = (resume[k] for k in ("update", "env_steps", "seconds"))
-            self.metrics = dict(resume["metrics"])
+            self.update, self.env_steps = resume["update"], resume["env_steps"]
+            self.seconds, self.metrics = resume["seconds"], dict(resume["metrics"])
 
     def checkpoint(self) -> dict:
         """The state from which the training goes on to the same numbers, for ``torch.save``."""

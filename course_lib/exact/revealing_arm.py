@@ -136,14 +136,14 @@ def _until_arm_0_stays(
 ) -> Tensor:
     """Draw trials, learn from them, and note when the greedy arm was last another than arm 0.
 
-    What a pull teaches about its arm doesn't depend on what was learned about other arms. So a block of trials is
-    learned from side by side: first every arm's first pull in it, then every arm's second, and so on. That
-    takes |A| times fewer steps than trial by trial, and gives the same numbers.
+    What a pull teaches about its arm doesn't depend on what was learned about other arms. So a block of
+    trials is learned from side by side: first every arm's first pull in it, then every arm's second, and so
+    on. That takes |A| times fewer steps than trial by trial, and gives the same numbers.
 
     Args:
         explored: (R, A) Q_exp as it starts.
-        learn: (run, problem, exploration pull, execution pull), each (n,), of n different arms or runs → (n,) what
-            Q_exp moves towards.
+        learn: (run, problem, exploration pull, execution pull), each (n,), of n different arms or runs → what
+            Q_exp moves towards, (n,).
         pulls: of each arm, about so many in a block.
     """
     lost = known_or_error(TIES, ties, Bilingual("동점 규칙", "rule for ties"))
@@ -166,11 +166,13 @@ def _until_arm_0_stays(
             became.append(so_far + (learn(*drawn) - so_far) / count)
             pulled.scatter_(0, here, count)
             explored.scatter_(0, here, became[-1])
-        now = torch.empty(block * runs).scatter_(0, order, torch.cat(became))  # of the arm that was just pulled
+        now = torch.empty(block * runs).scatter_(0, order, torch.cat(became))  # of the arm that was pulled
+        now = now.view(block, runs)
 
-        before, now, after = before.view(runs, arms), now.view(block, runs), explored.view(runs, arms)
+        before, after = before.view(runs, arms), explored.view(runs, arms)
         least = torch.where(pull == 0, now, torch.inf).amin(dim=0).minimum(before[:, 0])  # (R,) of arm 0
-        most = torch.where(pull > 0, now, -torch.inf).amax(dim=0).maximum(before[:, 1:].amax(dim=1))  # of others
+        most = torch.where(pull > 0, now, -torch.inf).amax(dim=0)
+        most = most.maximum(before[:, 1:].amax(dim=1))  # (R,) of the others
         wrong = after[:, 1:].amax(dim=1) > after[:, 0]  # at the block's end, so nothing before it matters
         last[wrong] = trial + block
         unsure = (~wrong & (least <= most)).nonzero()[:, 0]
@@ -200,9 +202,10 @@ def _turns(arm: Tensor) -> tuple[Tensor, list[int]]:
 
 
 def _after_every_trial(before: Tensor, pull: Tensor, now: Tensor) -> Tensor:
-    """The worth of every arm after every trial, from (R, A) before the first, and what each pull made of its arm.
+    """The worth of every arm after every trial, from that before the first and what pulls made of it.
 
     Args:
+        before: (R, A).
         pull, now: (R, n).
     Returns:
         (R, A, n).
