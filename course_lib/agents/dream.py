@@ -82,8 +82,8 @@ BLIND_UPDATES = 32  # so long behaviour is random altogether
 SETTINGS = {
     "map": Settings(),
     "noisy-tv": Settings(),
-    "distracting-bus": Settings(updates=3520, evaluate_every=128),  # a look at 523 test problems takes a second
-    "hurried-bus": Settings(updates=3520, evaluate_every=128),
+    "distracting-bus": Settings(updates=4480, evaluate_every=128),  # a look at 523 test problems takes a second
+    "hurried-bus": Settings(updates=4480, evaluate_every=128),
     "cooking": Settings(updates=6400, execution_steps=32, executor_rate=3e-3),
     "homework-map": Settings(updates=1280),
 }
