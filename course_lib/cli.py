@@ -157,7 +157,7 @@ def _add_grade(commands) -> None:
     assign.set_defaults(run=_assign)
     assign.add_argument("names", nargs="+", metavar="NN", help="강의 · lessons: 01 02")
     assign.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="쓸 폴더 · where to write")
-    assign.add_argument("--release", type=Path, metavar="FOLDER", help="배포본의 폴더 · the release (notebooks)")
+    assign.add_argument("--release", type=Path, metavar="FOLDER", help="나누어 줄 노트북의 폴더 · clean notebooks")
 
     collect = commands.add_parser(
         "collect",
@@ -387,15 +387,31 @@ def _write_table(options: argparse.Namespace, rows: list[dict], done: list[dict]
 def _grade(options: argparse.Namespace) -> int:
     from course_lib.grading.command import run
 
-    return run(options)
+    with _release(options) as folder:
+        return run(options, folder)
+
+
+@contextlib.contextmanager
+def _release(options: argparse.Namespace) -> Iterator[Path]:
+    """The folder given, else the notebooks as their sources make them: a learner may have worked in notebooks/."""
+    from course_lib.authoring import build
+
+    if options.release:
+        yield options.release
+        return
+    with tempfile.TemporaryDirectory(prefix="course-") as name:
+        for lesson in build.read_lessons(build.find_notebooks()):
+            build.write_whole(Path(name, f"{lesson.name}.ipynb"), build.exercise_notebook(lesson))
+            build.write_whole(Path(name, "solutions", f"{lesson.name}.ipynb"), build.solution_notebook(lesson))
+        yield Path(name)
 
 
 def _assign(options: argparse.Namespace) -> int:
-    from course_lib.grading.command import release_folder
     from course_lib.grading.handout import assign
 
-    for path in assign(options.release or release_folder(), options.names, options.out):
-        print(path)
+    with _release(options) as folder:
+        for path in assign(folder, options.names, options.out):
+            print(path)
     return 0
 
 

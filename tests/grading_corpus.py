@@ -8,16 +8,35 @@ and what comes after has to be unharmed.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import shutil
 import sys
+import tempfile
 import textwrap
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.authoring import build
+
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+
+
+@functools.cache
+def release() -> Path:
+    """A folder with the notebooks as their sources make them: in notebooks/ somebody may have worked."""
+    folder = Path(tempfile.mkdtemp(prefix="release-"))
+    atexit.register(shutil.rmtree, folder)
+    for lesson in build.read_lessons(NOTEBOOKS):
+        build.write_whole(folder / f"{lesson.name}.ipynb", build.exercise_notebook(lesson))
+        build.write_whole(folder / "solutions" / f"{lesson.name}.ipynb", build.solution_notebook(lesson))
+    return folder
+
+
 LESSON = "01_end_to_end"
 ANSWERS = {"1.1": "rl2_input", "1.2": "returns_to_go", "1.3": "information_gained", "1.4": "mended_carry"}
 
@@ -45,7 +64,7 @@ class Case:
 
 
 def notebook(solved: bool = True) -> dict:
-    path = NOTEBOOKS / ("solutions" if solved else ".") / f"{LESSON}.ipynb"
+    path = release() / ("solutions" if solved else ".") / f"{LESSON}.ipynb"
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -627,6 +646,10 @@ def _edited_notebooks() -> list[Case]:
         check_cell(content, "1.3")["source"] = RIGHT
         wrong(content)
 
+    def only_in_check(content: dict) -> None:
+        answer_cell(content, "1.3")["source"] = answer_cell(notebook(solved=False), "1.3")["source"]
+        check_cell(content, "1.3")["source"] = RIGHT
+
     def trap_in_check(content: dict) -> None:
         for exercise, name in ANSWERS.items():
             check_cell(content, exercise)["source"] = f"def {name}(*a): return None\nwhile True: pass"
@@ -679,6 +702,7 @@ def _edited_notebooks() -> list[Case]:
     edited("cells-checks-deleted", PASSED, without_checks)
     edited("cells-checks-print-pass", failed, checks_print)
     edited("cells-right-answer-in-check-cell", failed, right_one_in_check)
+    edited("cells-answer-only-in-check-cell", PASSED | {"1.3": "TODO"}, only_in_check)
     edited("cells-trap-in-check-cells", PASSED, trap_in_check)
     edited("cells-trap-elsewhere", PASSED, trap_elsewhere)
     edited("cells-only-answers", PASSED, only_answers)

@@ -35,7 +35,7 @@ from course_lib.lesson.compare import compact, difference, unchanged
 from course_lib.lesson.exercise import WrongAnswer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-NOTEBOOKS = REPOSITORY / "notebooks"
+NOTEBOOKS = grading_corpus.release()
 LESSON = "01_end_to_end.ipynb"
 CONTAINED = pytest.mark.skipif(sandbox.best_tier() != "contained", reason="bubblewrap does not work here")
 
@@ -206,6 +206,8 @@ def test_right_numbers_do_not_help_an_item_that_did_not_pass(exercise):
     assert status(exercise.id, right | {"written": right["written"] * 2}) == "FAIL"
     assert status(exercise.id, {"state": "killed", "reason": "time"}) == "TIMEOUT"
     assert status(exercise.id, {"state": "todo"}) == "TODO"
+    renamed = json.dumps(json.loads(right["written"][0]) | {"exercise": "0.0"})
+    assert status(exercise.id, right | {"written": [renamed]}) == "FAIL"
     other = next(one for one in GRADED if one is not exercise)
     assert status(exercise.id, ran(other.id, other.solution)) == "FAIL"
 
@@ -266,6 +268,7 @@ def test_the_release_is_understood():
 
 def test_check_cells_are_never_taken(tmp_path):
     assert taken("cells-right-answer-in-check-cell", tmp_path)["1.3"].strip() == grading_corpus.WRONG.strip()
+    assert "raise NotImplementedError" in taken("cells-answer-only-in-check-cell", tmp_path)["1.3"]
     for exercise, source in taken("cells-trap-in-check-cells", tmp_path).items():
         assert f"def {grading_corpus.ANSWERS[exercise]}(" in source and "while True" not in source
 
@@ -601,3 +604,13 @@ def test_an_answer_that_is_a_value(monkeypatch):
     three = verdict.status_of(line, ran("98.1", 3), 0)
     assert three.message.en == "line 3"
     verdict.fresh_cases.cache_clear()
+
+
+@CONTAINED
+def test_ones_own_notebook_is_graded_where_it_lies(tmp_path, monkeypatch, capsys):
+    """A learner works in notebooks/ itself, which therefore says nothing about how it was handed out."""
+    shutil.copytree(REPOSITORY / "notebooks" / "source", tmp_path / "notebooks" / "source")
+    mine = handed_in(tmp_path / "notebooks" / LESSON, {})
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["grade", str(mine), "--only", "1.3", "--language", "en"]) == 0
+    assert "## [1.3] PASS" in capsys.readouterr().out

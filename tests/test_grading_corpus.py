@@ -30,6 +30,7 @@ FEW = (  # one of each kind
     "take-memory-in-children", "take-os-exit", "flee-loopback", "file-truncated", "file-fifo",
     "file-many-small-things", "file-stray-conftest",
 )  # fmt: skip
+RELEASES = grade.chosen_releases(grading_corpus.release())
 SECRET = "hush-hush"
 
 
@@ -52,7 +53,7 @@ class Graded:
             for case in self.cases.values():
                 path = grading_corpus.write(case, self.submissions)
                 self.files[grade._text(path.relative_to(self.submissions).as_posix())] = case
-            settings = Settings(grading_corpus.NOTEBOOKS, "contained", 11, limits=LIMITS)
+            settings = Settings(RELEASES, "contained", 11, limits=LIMITS)
             found = grade.find_submissions(self.submissions)
             self.rows = [(row.file, row) for row in grade.grade_all(found, settings, jobs)]
             try:
@@ -128,7 +129,7 @@ def test_right_ones_are_never_failed(tmp_path):
         grading_corpus.write(cases[name], tmp_path)
     found = grade.find_submissions(tmp_path)
     for seed in range(20):
-        settings = Settings(grading_corpus.NOTEBOOKS, "contained", seed, limits=LIMITS)
+        settings = Settings(RELEASES, "contained", seed, limits=LIMITS)
         for row in grade.grade_all(found, settings, 2):
             assert statuses(row) == grading_corpus.PASSED, (seed, row)
 
@@ -208,7 +209,7 @@ def test_resuming_does_anew_only_what_changed(batch, tmp_path):
 def test_a_dask_cluster_gives_the_same_grades(batch):
     from distributed import LocalCluster
 
-    settings = Settings(grading_corpus.NOTEBOOKS, "contained", 3, limits=LIMITS)
+    settings = Settings(RELEASES, "contained", 3, limits=LIMITS)
     found = grade.find_submissions(batch)
     here = {row.file: statuses(row) for row in grade.grade_all(found, settings)}
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two:
@@ -225,7 +226,7 @@ def test_the_weaker_tiers_grade_honest_work_alike(tier, tmp_path):
     folder.mkdir()
     for name in names:
         grading_corpus.write(cases[name], folder)
-    settings = Settings(grading_corpus.NOTEBOOKS, tier, 3, limits=LIMITS)
+    settings = Settings(RELEASES, tier, 3, limits=LIMITS)
     before = processes()
     for row in grade.grade_all(grade.find_submissions(folder), settings, 2):
         assert (row.tier, statuses(row)) == (tier, cases[Path(row.file).stem].expected), row

@@ -13,8 +13,8 @@ from course_lib.grading.grade import Settings
 INTERRUPTED = 130
 
 
-def run(options: argparse.Namespace) -> int:
-    """Grade, and return the exit status: 0 all graded (one file: all passed), 1 not so, 130 interrupted."""
+def run(options: argparse.Namespace, release: Path) -> int:
+    """Grade by the release in this folder, and return the exit status: 0 all graded (one file: all passed), 1 not so, 130 interrupted."""
     found = grade.find_submissions(options.path)
     alone = not options.path.is_dir()
     tier = _tier(options.tier, alone)
@@ -26,12 +26,11 @@ def run(options: argparse.Namespace) -> int:
         cell_s=options.seconds or limits.cell_s,
         memory=options.memory * sandbox.MEGABYTE if options.memory else limits.memory,
     )
-    settings = Settings(
-        (options.release or release_folder()).absolute(), tier, seed, options.lesson, tuple(options.only), limits
-    )
+    releases = grade.chosen_releases(release, options.lesson, options.only)
+    settings = Settings(releases, tier, seed, tuple(options.only), limits)
     exercises = {
         release.name: [gap.exercise for gap in release.gaps if not options.only or gap.exercise in options.only]
-        for release in grade.chosen_releases(settings)
+        for release in releases
     }
     digest = grade.release_digest(settings)
     names = report.columns([name for of_lesson in exercises.values() for name in of_lesson])
@@ -111,17 +110,6 @@ def _weights(words: list[str]) -> dict[str, float]:
             "비중은 `--weights 1.1=2 1.2=1`처럼 씁니다.", "Write weights like this: `--weights 1.1=2 1.2=1`.",
         )) from error  # fmt: skip
     return weights
-
-
-def release_folder() -> Path:
-    """The folder notebooks: at or above the working directory, else beside the package."""
-    for folder in (Path.cwd(), *Path.cwd().parents, Path(__file__).resolve().parents[2]):
-        if (folder / "notebooks" / "solutions").is_dir():
-            return folder / "notebooks"
-    raise CourseError(Bilingual(
-        "배포본(notebooks 폴더)을 찾을 수 없습니다. `--release`로 알려 주십시오.",
-        "The release (the folder notebooks) is not found. Name it with `--release`.",
-    ))  # fmt: skip
 
 
 def _done(options, names: list[str], settings: Settings, digest: str, found: list) -> dict[str, dict[str, str]]:

@@ -18,7 +18,7 @@ import threading
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from course_lib.bilingual import Bilingual, CourseError
@@ -37,10 +37,9 @@ MOST_RESULT = 64 * 2**20  # bytes of what a runner wrote down
 class Settings:
     """How to grade; the same settings give the same grades."""
 
-    notebooks: Path
+    releases: tuple[Release, ...]  # the lessons that are graded
     tier: str
     seed: int
-    lesson: str = ""  # only this one; "" for what each submission is of
     only: tuple[str, ...] = ()  # exercises; () for all
     limits: Limits = field(default_factory=Limits)
     watched: bool = True
@@ -66,7 +65,7 @@ class Grader:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.releases = chosen_releases(settings)
+        self.releases = list(settings.releases)
         exercises = [gap.exercise for release in self.releases for gap in release.gaps]
         self.inputs = {exercise: fresh_cases(exercise, settings.seed).inputs for exercise in exercises}
         self.stopped = False
@@ -163,30 +162,27 @@ def _end(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def chosen_releases(settings: Settings) -> list[Release]:
-    """The releases that are graded with these settings.
+def chosen_releases(notebooks: Path, lesson: str = "", only: Iterable[str] = ()) -> tuple[Release, ...]:
+    """The lessons of a release that are graded: all, this one, or those with these exercises.
 
     Raises:
         CourseError: there is no such lesson or exercise.
     """
-    known = read_releases(settings.notebooks)
-    wanted = settings.lesson.lstrip("0")
-    chosen = [r for r in known if not settings.lesson or wanted == r.lesson or settings.lesson == r.name]
+    known, only = read_releases(notebooks), set(only)
+    chosen = [one for one in known if not lesson or lesson.lstrip("0") == one.lesson or lesson == one.name]
     exercises = {gap.exercise for release in chosen for gap in release.gaps}
-    if not chosen or not exercises.issuperset(settings.only):
+    if not chosen or not exercises >= only:
         names = ", ".join(f"{release.name[:2]} ({', '.join(g.exercise for g in release.gaps)})" for release in known)
         raise CourseError(Bilingual(
             f"그런 강의나 연습이 없습니다. 채점할 수 있는 것: {names}.",
             f"There is no such lesson or exercise. These can be graded: {names}.",
         ))  # fmt: skip
-    if settings.only:
-        chosen = [release for release in chosen if any(gap.exercise in settings.only for gap in release.gaps)]
-    return chosen
+    return tuple(one for one in chosen if not only or any(gap.exercise in only for gap in one.gaps))
 
 
 def release_digest(settings: Settings) -> str:
     """Names what a grade depends on besides the submission: the release, the exercises, the limits."""
-    parts = [repr(chosen_releases(settings)), repr(asdict(settings.limits)), settings.lesson, *settings.only]
+    parts = [repr(settings.releases), repr(settings.limits), *settings.only]
     for folder in engine.course_lib.__path__:
         for file in sorted(Path(folder, "lesson", "exercises").glob("*.py")):
             parts.append(file.read_text(encoding="utf-8"))

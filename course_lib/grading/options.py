@@ -29,4 +29,4 @@ def add_grade_options(parser: argparse.ArgumentParser, positive) -> None:
     parser.add_argument(
         "--tier", choices=TIERS, help="격리 수준을 직접 고름 · accept this containment by name"
     )
-    parser.add_argument("--release", type=Path, metavar="FOLDER", help="배포본의 폴더 · the release (notebooks)")
+    parser.add_argument("--release", type=Path, metavar="FOLDER", help="나누어 준 노트북의 폴더 · the notebooks as handed out")

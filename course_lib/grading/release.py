@@ -1,7 +1,8 @@
 """The release: what of a lesson's pristine notebook a submission is merged into.
 
-An answer cell is one whose source differs between ``notebooks/NN_name.ipynb`` and the solved notebook; the
-exercise it belongs to is that of the next ``check("3.1", …)``. Of all the other cells only what an answer may
+A release is a folder with ``NN_name.ipynb`` as it was handed out, and ``solutions/NN_name.ipynb``. (``course
+grade`` makes one from the lessons' sources: in ``notebooks/`` itself learners may have worked.) An answer cell is
+one whose source differs between the two; the exercise it belongs to is that of the next ``check("3.1", …)``. Of all the other cells only what an answer may
 need is kept: imports, functions, classes, and whatever the solution uses. The lesson's trainings, views and
 pictures are no part of a grade, and would take minutes.
 """
@@ -108,11 +109,6 @@ def read_release(path: Path) -> Release:
     given = _given([source for cell_id, source in cells if cell_id not in answers], needed)
     others = tuple(cell_id for cell_id, _ in cells if cell_id not in answers)
     return Release(path.stem, given, needed, tuple(gaps), others)
-
-
-def solved_notebook(path: Path) -> bytes:
-    """The solution of a lesson as if somebody had handed it in."""
-    return (path.parent / "solutions" / path.name).read_bytes()
 
 
 def _code_cells(path: Path) -> list[tuple[str, str]]:

@@ -65,11 +65,11 @@ def read_bytes(path: Path) -> bytes:
 
 def _open(path: Path) -> tuple[BinaryIO, int]:
     """A regular file, opened, and its size."""
-    if path.is_symlink():  # where there is no O_NOFOLLOW
-        raise Invalid("link")
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         kind = os.lstat(path)
+        if stat.S_ISLNK(kind.st_mode):  # said by name, and where there is no O_NOFOLLOW
+            raise Invalid("link")
         if not stat.S_ISREG(kind.st_mode):
             raise Invalid("no file")
         handle = os.open(path, flags)
