@@ -285,6 +285,14 @@ def test_nothing_but_answers_and_the_release_is_run(tmp_path):
     assert "os._exit" not in merged and "live(" not in merged and "exercises" not in merged
 
 
+def test_what_a_lesson_shows_and_its_solutions_are_stand_ins():
+    release = next(release for release in RELEASES if release.lesson == "1")
+    text = preamble(release, ["strangers_carry(check, live, quiz)"])
+    for name in ("strangers_carry", "check", "live", "quiz"):
+        assert f"{name} = _Absent()" in text
+    assert not re.search(r"course_lib\.(lesson|views|authoring)", text)
+
+
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith("file-") and CASES[name].expected == grading_corpus.INVALID])
 def test_broken_files_are_invalid(name, tmp_path):
     if name == "file-many-small-things":
