@@ -753,6 +753,11 @@ def _files(outside: Path) -> list[Case]:
         {"cell_type": "code", "id": "a", "metadata": {}, "source": "print(1)", "outputs": [], "execution_count": None}
     ]}  # fmt: skip
     prose = other | {"cells": [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# hi"}]}
+    large = notebook()
+    for cell in large["cells"][:20]:
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": {"image/png": "iVBORw0K" * 100_000}}]
+    large["cells"][0]["source"] = "🚌 " + source(large["cells"][0])
     nfc = f"{LESSON}_{unicodedata.normalize('NFC', '홍길동')}.ipynb"
     nfd = f"{LESSON}_{unicodedata.normalize('NFD', '홍길동')}.ipynb"
     return [
@@ -772,7 +777,7 @@ def _files(outside: Path) -> list[Case]:
         Case("file-null", INVALID, raw(b"null")),
         Case("file-nested", INVALID, raw(b"[" * 1_000_000)),
         Case("file-nested-cells", INVALID, raw(b'{"nbformat": 4, "cells": ' + b"[" * 200_000 + b"]" * 200_000 + b"}")),
-        Case("file-many-small-things", INVALID, raw(b"[" + b"[]," * 6_000_000 + b"[]]")),
+        Case("file-many-small-things", INVALID, raw(b"[" + b"[]," * 3_000_000 + b"[]]")),
         Case("file-long-number", INVALID, raw(b'{"nbformat": ' + b"4" * 100_000 + b"}")),
         Case("file-bom", PASSED, raw(b"\xef\xbb\xbf" + whole.encode())),
         Case("file-cp949", INVALID, raw(in_cp949.encode("cp949"))),
@@ -781,6 +786,7 @@ def _files(outside: Path) -> list[Case]:
         Case("file-surrogate", INVALID, raw(json.dumps(surrogate).encode())),
         Case("file-endless-answer", INVALID, raw(json.dumps(long).encode())),
         Case("file-50-megabytes", INVALID, raw(b" " * 50_000_000 + whole.encode())),
+        Case("file-large-with-pictures", PASSED, raw(json.dumps(large, ensure_ascii=False).encode())),
         Case("file-other-notebook", INVALID, raw(json.dumps(other).encode())),
         Case("file-only-prose", INVALID, raw(json.dumps(prose).encode())),
         Case("file-directory", INVALID, lambda path: path.mkdir()),

@@ -182,7 +182,9 @@ def chosen_releases(notebooks: Path, lesson: str = "", only: Iterable[str] = ())
 
 def release_digest(settings: Settings) -> str:
     """Names what a grade depends on besides the submission: the release, the exercises, the limits."""
-    parts = [repr(settings.releases), repr(settings.limits), *settings.only]
+    parts = [repr(settings.limits), *settings.only]
+    for release in settings.releases:  # without its sets, whose order is another in each process
+        parts += [release.name, repr(release.gaps), repr(release.others), *(one.source for one in release.given)]
     for folder in engine.course_lib.__path__:
         for file in sorted(Path(folder, "lesson", "exercises").glob("*.py")):
             parts.append(file.read_text(encoding="utf-8"))

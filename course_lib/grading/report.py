@@ -30,6 +30,10 @@ INVALID = {
         f"파일이 {MOST_BYTES // 2**20} MB보다 큽니다. 출력을 지우고 다시 내십시오.",
         f"The file is larger than {MOST_BYTES // 2**20} MB. Clear the outputs and hand it in again.",
     ),
+    "too much": Bilingual(
+        "읽는 데 메모리가 너무 많이 듭니다. 출력을 지우고 다시 내십시오.",
+        "It takes too much memory to read. Clear the outputs and hand it in again.",
+    ),
     "empty": Bilingual("파일이 비어 있습니다.", "The file is empty."),
     "not UTF-8": Bilingual(
         "UTF-8이 아닙니다. JupyterLab에서 저장한 노트북을 그대로 내십시오.",

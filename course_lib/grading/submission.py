@@ -6,6 +6,7 @@ its source. Everything else, outputs, metadata and all other cells, is not even 
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import json
@@ -18,7 +19,7 @@ from typing import BinaryIO
 
 from course_lib.grading.release import AnswerCell, Gap, Release, defined, parse
 
-MOST_BYTES = 20 * 2**20
+MOST_BYTES = 10 * 2**20
 MOST_CELLS = 5_000
 LONGEST_ANSWER = 200_000
 
@@ -109,10 +110,13 @@ def read_cells(content: bytes) -> list[Cell]:
     if not content.strip():
         raise Invalid("empty")
     try:
-        notebook = json.loads(content.decode("utf-8-sig"))
+        # Not "utf-8-sig", which holds the text twice: with one emoji each letter of it takes four bytes.
+        notebook = json.loads(content.removeprefix(codecs.BOM_UTF8).decode("utf-8"))
     except UnicodeDecodeError as error:
         raise Invalid("not UTF-8") from error
-    except (ValueError, RecursionError, MemoryError) as error:
+    except MemoryError as error:
+        raise Invalid("too much") from error
+    except (ValueError, RecursionError) as error:
         raise Invalid("not JSON") from error
     if not isinstance(notebook, dict):
         raise Invalid("no notebook")
