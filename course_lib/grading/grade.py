@@ -123,7 +123,7 @@ class Grader:
         most = max(len(release.gaps) for release in self.releases)
         patience = (most + 2) * (settings.limits.cell_s * 2 + GRACE_S)
         command = [sys.executable, "-m", "course_lib.grading.runner", str(folder)]
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2]), "OPENBLAS_NUM_THREADS": "1"}
         with open(folder / "said", "wb") as said:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment, cwd=folder,

@@ -22,7 +22,7 @@ from course_lib.grading.sandbox import MEGABYTE, Limits
 
 MOST_PROBE = 4 * MEGABYTE  # characters of what a probe writes out
 PR_SET_CHILD_SUBREAPER = 36  # of prctl(2)
-READING_MEMORY = 200 * MEGABYTE  # to take a file apart
+READING_MEMORY = 140 * MEGABYTE  # to take a file apart
 RUNNING_MEMORY = 800 * MEGABYTE  # as the system counts it: threads' empty stacks, too
 
 
