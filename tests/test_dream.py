@@ -148,6 +148,31 @@ def test_at_meta_test_nothing_reaches_the_policies_but_what_they_saw():
     assert not torch.equal(played(told=True), told)
 
 
+def test_who_lingers_goes_on_exploring_where_the_explorer_would_end():
+    """An explorer that always ends at once: it is obeyed, or replaced by random actions, in exploration alone."""
+    task = make_task("map")
+    parts, generator = networks(task)
+    ends = torch.nn.functional.one_hot(torch.tensor(task.end_action), len(task.actions)).float()
+    parts.explorer.values = lambda table, memory, symbol, clock: ends.expand(len(symbol), -1)
+    parts.executor.values = lambda table, symbol, code: ends.expand(len(symbol), task.instructions - 1, -1)
+    every = torch.full((60, 2), 1000)
+    behaviour = dream.Behaviour(every, 0.0, torch.zeros(60, dtype=torch.bool), torch.arange(60) % 2 == 0)
+    trials, _ = dream.play_trials(parts, task, task.draw(60, generator), dream.Settings(), generator, behaviour)
+    explored, executed = ((trials.valid & (trials.episode == k)).sum(dim=1) for k in (0, 1))
+    assert (explored[1::2] == 1).all() and (executed == 1).all()
+    assert explored[::2].float().mean() > 10
+
+
+def test_a_shut_unit_of_the_explorer_can_open_again():
+    task = make_task("map")
+    parts, _ = networks(task)
+    with torch.no_grad():
+        parts.explorer.remembered.bias.fill_(-100.0)  # every unit is shut, wherever one stands
+    here, memory = torch.zeros(3, dtype=torch.int64), torch.ones(3, dream.SETTINGS["map"].memory)
+    parts.explorer.values(task.tables.features, memory, here, here)[:, 0].sum().backward()
+    assert parts.explorer.remembered.weight.grad.abs().sum() > 0
+
+
 @pytest.mark.parametrize("name", ["map", "noisy-tv"])  # what a screen showed is what is remembered
 def test_the_memory_of_acting_is_the_memory_that_is_learned_from(name):
     task = make_task(name)

@@ -158,7 +158,7 @@ def test_nothing_after_the_end_of_a_trial_is_learned_from():
 def test_learns_the_bandit(seed):
     """Pulling at random gives 5; twenty seconds' training 6.6. A few must be clearly above the first."""
     last = snapshots("bandit", seed, count=99, updates=40, trials=256, evaluate_every=40)[-1]
-    assert last.metrics["test_return"] > 5.5
+    assert last.metrics["test_return"] > 5.6
 
 
 @pytest.mark.parametrize("seed", range(2))
