@@ -1,0 +1,99 @@
+"""DREAM with one thing changed at a time: the runs behind lesson 03's figures and its numbers.
+
+    python figures/dream_ablations.py run     # about 35 minutes on one core; goes on where it was interrupted
+    python figures/dream_ablations.py table   # prints the summary
+
+Settings are those of ``course_lib.agents.dream.SETTINGS`` but for what a variant names. Seeds 0 to 4 were not used
+in choosing them. Nothing is left out: a run that failed stands in ``dream_ablations.json`` like the others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from course_lib.agents.curious import looked_at
+from course_lib.tasks import make_task
+from course_lib.training import stream
+
+RESULTS = Path(__file__).with_suffix(".json")
+
+
+def with_gradient(code: Tensor, decoded: Tensor, seen: Tensor, noise: float) -> Tensor:
+    """The silent bug: ``dream.decoder_loss`` whose gradient also reaches the encoder."""
+    distance = ((decoded - code[:, None]) ** 2).sum(-1)  # (B, T + 1)
+    return (distance * seen).sum() / seen.sum() / (2 * noise**2)
+
+
+# name: (task, settings, functions)
+VARIANTS = {
+    "bottleneck": ("distracting-bus", {}, {}),
+    "no bottleneck": ("distracting-bus", dict(bottleneck_weight=0.0), {}),
+    "stop-gradient": ("map", dict(updates=896), {}),
+    "no stop-gradient": ("map", dict(updates=896), dict(decoding=with_gradient)),
+    "cost 0": ("homework-map", dict(step_cost=0.0), {}),
+    "cost 0.005": ("homework-map", {}, {}),
+    "cost 0.05": ("homework-map", dict(step_cost=0.05), {}),
+    "cost 0.5": ("homework-map", dict(step_cost=0.5), {}),
+}
+SEEDS = range(5)
+LOOKS = 8  # snapshots on the way, of all that the training makes
+
+
+def one_run(variant: str, seed: int) -> list[dict]:
+    """The curve of one training: a row a snapshot."""
+    name, settings, functions = VARIANTS[variant]
+    task, rows, began = make_task(name), [], time.thread_time()
+    snapshots = list(stream("dream", name, seed, functions=functions, **settings))
+    spent = round(time.thread_time() - began, 1)
+    every = max(1, len(snapshots) // LOOKS)
+    for snapshot in snapshots[:-1:every] + snapshots[-1:]:
+        found = snapshot.metrics | looked_at(task, snapshot.trials)
+        numbers = {name: round(value, 4) for name, value in found.items()}
+        rows.append(dict(update=snapshot.update, env_steps=snapshot.env_steps) | numbers)
+    rows[-1]["cpu_seconds"] = spent
+    return rows
+
+
+def run() -> None:
+    torch.set_num_threads(1)
+    done = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    done["command"] = "python figures/dream_ablations.py run"
+    done["versions"] = dict(python=sys.version.split()[0], torch=torch.__version__)
+    runs = done.setdefault("runs", {})
+    for seed in SEEDS:
+        for variant in VARIANTS:
+            if str(seed) in runs.get(variant, {}):
+                continue
+            rows = one_run(variant, seed)
+            runs.setdefault(variant, {})[str(seed)] = rows
+            partial = RESULTS.with_suffix(".partial")
+            partial.write_text(json.dumps(done), encoding="utf-8")
+            os.replace(partial, RESULTS)
+            print(variant, seed, rows[-1], flush=True)
+
+
+def table() -> None:
+    """For each variant: the last numbers, median and range over seeds."""
+    shown = (
+        "test_return", "knowledge_worth", "information", "useful_buses", "distractor_buses", "map_read", "explored",
+        "code_information_max", "code_information", "information_bound", "decoder_gap", "cpu_seconds",
+    )  # fmt: skip
+    for variant, seeds in json.loads(RESULTS.read_text(encoding="utf-8"))["runs"].items():
+        print(f"{variant} ({len(seeds)} seeds)")
+        last = [rows[-1] for rows in seeds.values()]
+        for name in shown:
+            values = [end[name] for end in last if name in end]
+            if values:
+                print(f"  {name}: median {median(values):.3f}, from {min(values):.3f} to {max(values):.3f}")
+
+
+if __name__ == "__main__":
+    {"run": run, "table": table}[sys.argv[1] if len(sys.argv) > 1 else "table"]()
