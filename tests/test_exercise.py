@@ -267,6 +267,28 @@ def test_a_lost_gradient_is_said():
     assert "no gradient flows" in judge(exercise, lambda x: (x * x).detach()).message.en
 
 
+def test_a_gradient_too_many_is_said_where_gradients_matter():
+    def distance(guess, target):
+        return (guess - target.detach()).square()
+
+    def follows_both(guess, target):
+        return (guess - target).square()
+
+    def leaves(generator):
+        pairs = ((True, False), (False, True), (True, True))
+        return [
+            tuple(torch.randn(3, generator=generator).requires_grad_(wants) for wants in pair) for pair in pairs
+        ]
+
+    exercise = replace(CARRY, reference=distance, cases=leaves, wrong=())
+    assert outcome(follows_both, exercise) == "PASS"
+    strict = replace(exercise, gradients_matter=True)
+    assert outcome(lambda guess, target: (target.detach() - guess) ** 2, strict) == "PASS"
+    verdict = judge(strict, follows_both)
+    assert (verdict.outcome, verdict.passed) == ("FAIL", 2) and "missing `detach`" in verdict.message.en
+    assert judge(strict, lambda guess, target: distance(guess.detach(), target)).passed == 1
+
+
 def test_dtype_is_compared_only_where_it_matters():
     def doubled(hidden, trial_starts):
         return carry(hidden, trial_starts).double()

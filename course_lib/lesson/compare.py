@@ -33,6 +33,7 @@ def difference(
     *,
     tolerance: float = 1e-5,
     dtype_matters: bool = False,
+    gradients_matter: bool = False,
     where: str = "result",
 ) -> Difference | None:
     """The first difference between two values, or None where they agree.
@@ -40,12 +41,13 @@ def difference(
     A float agrees when |got − expected| ≤ ``tolerance`` · (1 + |expected|); integers, booleans and
     strings agree exactly. NaN agrees with NaN and shapes never broadcast. A tensor must be a tensor,
     because the learner's function is trained with afterwards; a plain number may be a 0-d tensor.
+    Where a gradient is expected it must flow; with ``gradients_matter`` none may flow where none is expected.
     """
-    inner = {"tolerance": tolerance, "dtype_matters": dtype_matters}
+    inner = {"tolerance": tolerance, "dtype_matters": dtype_matters, "gradients_matter": gradients_matter}
     if isinstance(expected, (torch.Tensor, np.ndarray)):
         if not isinstance(got, torch.Tensor if isinstance(expected, torch.Tensor) else np.ndarray):
             return _wrong_type(expected, got, where)
-        return _array_difference(expected, got, tolerance, dtype_matters, where)
+        return _array_difference(expected, got, tolerance, dtype_matters, gradients_matter, where)
     if isinstance(expected, PLAIN_NUMBERS):
         return _number_difference(expected, got, tolerance, where)
     if isinstance(expected, str):
@@ -155,7 +157,24 @@ def _compact(value: object) -> str:
     return getattr(value, "__name__", f"<{type(value).__name__}>")
 
 
-def _array_difference(expected, got, tolerance: float, dtype_matters: bool, where: str) -> Difference | None:
+def _gradient_difference(expected, got, gradients_matter: bool, where: str) -> Difference | None:
+    wanted, given = (getattr(value, "requires_grad", False) for value in (expected, got))
+    if wanted and not given:
+        return Difference("gradient", Bilingual(
+            ko=f"`{where}`에 그래디언트가 흐르지 않습니다: `detach`, `no_grad`, `.item()`을 쓰지 않았는지 보세요.",
+            en=f"no gradient flows through `{where}`: look for `detach`, `no_grad` or `.item()`.",
+        ))
+    if given and not wanted and gradients_matter:
+        return Difference("gradient", Bilingual(
+            ko=f"숫자와 상관없이, `{where}`에 흐르면 안 되는 그래디언트가 흐릅니다: `detach`가 빠지지 않았는지 보세요.",
+            en=f"whatever its numbers, a gradient flows through `{where}` where none may: look for a missing `detach`.",
+        ))
+    return None
+
+
+def _array_difference(
+    expected, got, tolerance: float, dtype_matters: bool, gradients_matter: bool, where: str
+) -> Difference | None:
     if tuple(expected.shape) != tuple(got.shape):
         return Difference("shape", Bilingual(
             ko=f"`{where}`의 모양(shape)이 다릅니다: 기대 {_shape(expected)}, 받은 값 {_shape(got)}.",
@@ -166,11 +185,8 @@ def _array_difference(expected, got, tolerance: float, dtype_matters: bool, wher
             ko=f"`{where}`의 자료형(dtype)이 다릅니다: 기대 {expected.dtype}, 받은 값 {got.dtype}.",
             en=f"the dtype of `{where}` differs: expected {expected.dtype}, got {got.dtype}.",
         ))
-    if getattr(expected, "requires_grad", False) and not got.requires_grad:
-        return Difference("gradient", Bilingual(
-            ko=f"`{where}`에 그래디언트가 흐르지 않습니다: `detach`, `no_grad`, `.item()`을 쓰지 않았는지 보세요.",
-            en=f"no gradient flows through `{where}`: look for `detach`, `no_grad` or `.item()`.",
-        ))
+    if found := _gradient_difference(expected, got, gradients_matter, where):
+        return found
     wanted, given = _as_tensor(expected), _as_tensor(got)
     exact = not (wanted.is_floating_point() or given.is_floating_point())
     slack = 0.0 if exact else tolerance

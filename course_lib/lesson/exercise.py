@@ -83,6 +83,7 @@ class Exercise:
     cases: Callable[[torch.Generator], list[tuple]] | None = None
     tolerance: float = 1e-5
     dtype_matters: bool = False
+    gradients_matter: bool = False  # a gradient that flows where the reference has none is a mistake
     may_change_inputs: bool = False  # a function that is meant to work in place, as a training step does
 
     @property
@@ -525,7 +526,11 @@ def _examine(exercise: Exercise, run: Run, expected: object) -> tuple[str, Bilin
 
 def _difference(exercise: Exercise, expected: object, got: object) -> Difference | None:
     return difference(
-        expected, got, tolerance=exercise.tolerance, dtype_matters=exercise.dtype_matters
+        expected,
+        got,
+        tolerance=exercise.tolerance,
+        dtype_matters=exercise.dtype_matters,
+        gradients_matter=exercise.gradients_matter,
     )
 
 
