@@ -1,5 +1,6 @@
 """What a notebook cell calls."""
 
+from course_lib.lesson.dreaming import cost_table, distractor_figure, stop_gradient_table
 from course_lib.lesson.exercise import (
     card,
     check,
@@ -13,13 +14,15 @@ from course_lib.lesson.glossary import glossary
 from course_lib.lesson.predict import predict, predicted
 from course_lib.lesson.quiz import quiz
 from course_lib.lesson.results import coupling_figure, coupling_table
-from course_lib.lesson.start import recording, show_code, start
+from course_lib.lesson.start import recording, show_code, show_lines, start
 
 __all__ = [
     "card",
     "check",
+    "cost_table",
     "coupling_figure",
     "coupling_table",
+    "distractor_figure",
     "exercise_is_solved",
     "glossary",
     "hint",
@@ -29,7 +32,9 @@ __all__ = [
     "quiz",
     "recording",
     "show_code",
+    "show_lines",
     "solution",
     "start",
+    "stop_gradient_table",
     "yours_or_reference",
 ]

@@ -82,27 +82,44 @@ def _coupling_image(runs: dict, language: str, alternative: Bilingual) -> str:
         axes.tick_params(labelsize=8, colors=SOFT)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    return image_of(figure, getattr(alternative, language))
+
+
+def image_of(figure: Figure, alternative: str) -> str:
+    """A figure as an HTML image that stands in the page itself, with its text in a font that has Hangul."""
     for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
         text.set_fontfamily([font for font in (hangul_font(), "DejaVu Sans") if font])
     raw = io.BytesIO()
     figure.savefig(raw, format="png")
     data = base64.b64encode(raw.getvalue()).decode("ascii")
-    alt = html.escape(getattr(alternative, language), quote=True)
+    alt = html.escape(alternative, quote=True)
     return f'<img alt="{alt}" style="max-width:100%" src="data:image/png;base64,{data}">'
 
 
 def coupling_table() -> None:
     """Where each variant ended: median and range over seeds, of information and of the test return."""
-    runs = coupling_runs()
-    heads = (
-        Bilingual("학습", "training"), Bilingual("시드", "seeds"),
-        Bilingual("정보 (nat)", "information (nats)"), Bilingual("테스트 리턴", "test return"),
-    )  # fmt: skip
+    columns = {
+        "information": Bilingual("정보 (nat)", "information (nats)"),
+        "test_return": Bilingual("테스트 리턴", "test return"),
+    }
+    table_of_runs(coupling_runs(), COUPLING_ROWS, columns)
+
+
+def table_of_runs(
+    runs: dict[str, dict[str, list[dict]]], variants: dict[str, Bilingual], columns: dict[str, Bilingual]
+) -> None:
+    """Show where each variant ended: a row a variant, a column a number, median and range over seeds.
+
+    Args:
+        runs: variant → seed → a row a snapshot.
+        variants, columns: those to show, with what they are called.
+    """
+    heads = (Bilingual("학습", "training"), Bilingual("시드", "seeds"), *columns.values())
     body = []
-    for variant, name in COUPLING_ROWS.items():
+    for variant, name in variants.items():
         last = [rows[-1] for rows in runs[variant].values()]
         cells = [cards.words(name), str(len(last))]
-        for metric in ("information", "test_return"):
+        for metric in columns:
             values = [row[metric] for row in last]
             cells.append(f"{median(values):.2f} ({min(values):.2f} … {max(values):.2f})")
         body.append(tuple(cells))

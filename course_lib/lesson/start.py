@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from course_lib.training import replay, use_one_thread
 LESSONS = {
     "00": Bilingual("여기서 시작합니다", "Start here"),
     "01": Bilingual("종단간 최적화의 한계", "The limits of end-to-end optimisation"),
+    "03": Bilingual("탐험과 실행을 나눕니다", "Decoupling exploration from execution"),
 }
 
 
@@ -44,6 +46,28 @@ def show_code(*things) -> None:
         path = Path(inspect.getsourcefile(thing)).relative_to(Path(course_lib.__file__).parents[1]).as_posix()
         label = Bilingual(f"`{path}`에서", f"from `{path}`")
         cards.show(cards.quiet(label) + cards.python(inspect.getsource(thing)))
+
+
+def show_lines(thing, first: str, last: str) -> None:
+    """Show a part of the library's own source: of ``thing``, from the line that holds ``first`` to one with ``last``.
+
+    Raises:
+        CourseError: there is no such line any more, so that a lesson can't show something else unnoticed.
+    """
+    source, _ = inspect.getsourcelines(thing)
+    begin = next((number for number, line in enumerate(source) if first in line), None)
+    end = next((number for number, line in enumerate(source) if last in line and number >= (begin or 0)), None)
+    if begin is None or end is None:
+        missing = first if begin is None else last
+        raise CourseError(
+            Bilingual(
+                f"`{thing.__qualname__}`에 `{missing}`이(가) 들어 있는 줄이 없습니다. 강의의 이 셀을 코드에 맞추십시오.",
+                f"`{thing.__qualname__}` has no line with `{missing}`. Bring this cell of the lesson in line with the code.",
+            )
+        )
+    path = Path(inspect.getsourcefile(thing)).relative_to(Path(course_lib.__file__).parents[1]).as_posix()
+    label = Bilingual(f"`{path}`의 `{thing.__name__}`에서", f"from `{thing.__name__}` in `{path}`")
+    cards.show(cards.quiet(label) + cards.python(textwrap.dedent("".join(source[begin : end + 1]))))
 
 
 def figures_folder() -> Path:

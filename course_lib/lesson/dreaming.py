@@ -1,0 +1,99 @@
+"""Recorded trainings of DREAM as lesson 03 shows them: every seed, also those that failed."""
+
+from __future__ import annotations
+
+import json
+from statistics import median
+
+from IPython.display import HTML
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from course_lib.bilingual import Bilingual
+from course_lib.lesson.language import bilingual_output
+from course_lib.lesson.results import image_of, table_of_runs
+from course_lib.lesson.start import figures_folder
+from course_lib.views.figure import EXECUTE, EXPLORE, SOFT, hangul_font
+
+SQUEEZED = {  # variant: (colour, marker, name)
+    "bottleneck": (EXPLORE, "o", Bilingual("병목 있음", "with bottleneck")),
+    "no bottleneck": (EXECUTE, "s", Bilingual("병목 없음 (λ = 0)", "without (λ = 0)")),
+}
+SQUEEZED_PANELS = {  # metric: (title, levels to compare with)
+    "useful_buses": (Bilingual("타 본 쓸모 있는 버스", "useful buses ridden"), (0, 3)),
+    "distractor_buses": (Bilingual("타 본 방해 버스", "distractor buses ridden"), (0, 3)),
+    "code_information_max": (Bilingual("z에 든 정보 (nat)", "information in z (nats)"), (3.178, 3.970)),
+    "test_return": (Bilingual("테스트 리턴", "test return"), (0.3, 0.8)),
+}
+COSTS = ("0", "0.005", "0.05", "0.5")
+
+
+def dream_runs() -> dict[str, dict[str, list[dict]]]:
+    """The curves of ``figures/dream_ablations.json``: variant → seed → a row a snapshot."""
+    return json.loads((figures_folder() / "dream_ablations.json").read_text(encoding="utf-8"))["runs"]
+
+
+def distractor_figure() -> HTML:
+    """Where DREAM ends on the distracting bus with and without its bottleneck: every seed a point."""
+    runs = dream_runs()
+    said = []
+    for variant, (_, _, name) in SQUEEZED.items():
+        last = [rows[-1] for rows in runs[variant].values()]
+        middle = {metric: median(row[metric] for row in last) for metric in SQUEEZED_PANELS}
+        said.append(
+            [
+                f"{getattr(name, language)}: "
+                + ", ".join(f"{getattr(title, language)} {middle[m]:.2f}" for m, (title, _) in SQUEEZED_PANELS.items())
+                for language in ("ko", "en")
+            ]
+        )
+    alternative = Bilingual(*("; ".join(parts) for parts in zip(*said, strict=True)))
+    return bilingual_output(*(_distractor_image(runs, language, alternative) for language in ("ko", "en")))
+
+
+def _distractor_image(runs: dict, language: str, alternative: Bilingual) -> str:
+    said = "en" if hangul_font() is None else language  # never boxes
+    figure = Figure(figsize=(9.4, 2.9), dpi=96, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (metric, (title, levels)) in zip(figure.subplots(1, 4), SQUEEZED_PANELS.items(), strict=True):
+        for place, (variant, (colour, marker, name)) in enumerate(SQUEEZED.items()):
+            values = sorted(rows[-1][metric] for rows in runs[variant].values())
+            beside = [place + 0.36 * (number / max(1, len(values) - 1) - 0.5) for number in range(len(values))]
+            axes.plot(beside, values, marker, color=colour, markersize=6, alpha=0.8, label=getattr(name, said))
+            axes.plot([place - 0.3, place + 0.3], [median(values)] * 2, "-", color=colour, linewidth=1)
+        for level in levels:
+            axes.axhline(level, color=SOFT, linewidth=0.8, linestyle=":")
+        axes.set_title(getattr(title, said), fontsize=10, loc="left")
+        axes.set_xlim(-0.6, 1.6)
+        axes.set_xticks([])
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8, colors=SOFT)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    return image_of(figure, getattr(alternative, language))
+
+
+def cost_table() -> None:
+    """What a step of exploration costs, and where DREAM ends on the homework map with that."""
+    variants = {f"cost {cost}": Bilingual(f"$c = {cost}$", f"$c = {cost}$") for cost in COSTS}
+    columns = {
+        "explored": Bilingual("탐험한 걸음", "steps explored"),
+        "information": Bilingual("정보 (nat)", "information (nats)"),
+        "test_return": Bilingual("테스트 리턴", "test return"),
+    }
+    table_of_runs(dream_runs(), variants, columns)
+
+
+def stop_gradient_table() -> None:
+    """With and without the stop-gradient in the decoder's loss, after 896 updates on the map."""
+    variants = {
+        "stop-gradient": Bilingual("`detach` 있음", "with `detach`"),
+        "no stop-gradient": Bilingual("`detach` 없음", "without `detach`"),
+    }
+    columns = {
+        "decoder_gap": Bilingual("간격 (nat)", "gap (nats)"),
+        "code_information_max": Bilingual("z에 든 정보 (nat)", "information in z (nats)"),
+        "information": Bilingual("탐험이 얻은 정보 (nat)", "information explored (nats)"),
+        "test_return": Bilingual("테스트 리턴", "test return"),
+    }
+    table_of_runs(dream_runs(), variants, columns)
