@@ -1,6 +1,6 @@
 """DREAM with one thing changed at a time: the runs behind lesson 03's figures and its numbers.
 
-    python figures/dream_ablations.py run     # about 35 minutes on one core; goes on where it was interrupted
+    python figures/dream_ablations.py run     # about an hour on one core; goes on where it was interrupted
     python figures/dream_ablations.py table   # prints the summary
     python figures/dream_ablations.py record  # writes dream_map.recording, which lesson 03 plays: seed 0 on the map
 
@@ -20,7 +20,9 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from course_lib.agents import dream
 from course_lib.agents.curious import looked_at
+from course_lib.agents.networks import linear
 from course_lib.tasks import make_task
 from course_lib.training import record, stream
 
@@ -33,16 +35,31 @@ def with_gradient(code: Tensor, decoded: Tensor, seen: Tensor, noise: float) -> 
     return (distance * seen).sum() / seen.sum() / (2 * noise**2)
 
 
-# name: (task, settings, functions)
+class HiddenDecoder(dream.Decoder):
+    """DREAM's decoder with a hidden layer, as in the paper, where what two steps tell need not add up."""
+
+    def __init__(self, features, actions, settings, generator) -> None:
+        super().__init__(features, actions, settings, generator)
+        self.hidden = linear(settings.memory, 128, generator)
+        self.mean = linear(128, settings.code, generator)
+
+    def guess(self, memory: Tensor) -> Tensor:
+        return self.mean(torch.relu(self.hidden(memory)))
+
+
+# name: (task, settings, functions); one that begins with "hidden layer" has a HiddenDecoder
 VARIANTS = {
     "bottleneck": ("distracting-bus", {}, {}),
     "no bottleneck": ("distracting-bus", dict(bottleneck_weight=0.0), {}),
+    "hidden layer": ("distracting-bus", {}, {}),
+    "hidden layer, no bottleneck": ("distracting-bus", dict(bottleneck_weight=0.0), {}),
     "stop-gradient": ("map", dict(updates=896), {}),
     "no stop-gradient": ("map", dict(updates=896), dict(decoding=with_gradient)),
     "cost 0": ("homework-map", dict(step_cost=0.0), {}),
     "cost 0.005": ("homework-map", {}, {}),
     "cost 0.05": ("homework-map", dict(step_cost=0.05), {}),
     "cost 0.5": ("homework-map", dict(step_cost=0.5), {}),
+    "cost 1": ("homework-map", dict(step_cost=1.0), {}),
 }
 SEEDS = range(5)
 LOOKS = 8  # snapshots on the way, of all that the training makes
@@ -52,7 +69,12 @@ def one_run(variant: str, seed: int) -> list[dict]:
     """The curve of one training: a row a snapshot."""
     name, settings, functions = VARIANTS[variant]
     task, rows, began = make_task(name), [], time.thread_time()
-    snapshots = list(stream("dream", name, seed, functions=functions, **settings))
+    plain = dream.Decoder
+    dream.Decoder = HiddenDecoder if variant.startswith("hidden layer") else plain
+    try:
+        snapshots = list(stream("dream", name, seed, functions=functions, **settings))
+    finally:
+        dream.Decoder = plain
     spent = round(time.thread_time() - began, 1)
     every = max(1, len(snapshots) // LOOKS)
     for snapshot in snapshots[:-1:every] + snapshots[-1:]:
@@ -63,14 +85,15 @@ def one_run(variant: str, seed: int) -> list[dict]:
     return rows
 
 
-def run() -> None:
+def run(*variants: str) -> None:
+    """Train what is not there yet: of these variants, or of all."""
     torch.set_num_threads(1)
     done = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     done["command"] = "python figures/dream_ablations.py run"
     done["versions"] = dict(python=sys.version.split()[0], torch=torch.__version__)
     runs = done.setdefault("runs", {})
     for seed in SEEDS:
-        for variant in VARIANTS:
+        for variant in variants or VARIANTS:
             if str(seed) in runs.get(variant, {}):
                 continue
             rows = one_run(variant, seed)
@@ -106,4 +129,4 @@ def record_map() -> None:
 
 
 if __name__ == "__main__":
-    {"run": run, "table": table, "record": record_map}[sys.argv[1] if len(sys.argv) > 1 else "table"]()
+    {"run": run, "table": table, "record": record_map}[sys.argv[1] if len(sys.argv) > 1 else "table"](*sys.argv[2:])

@@ -25,7 +25,7 @@ SQUEEZED_PANELS = {  # metric: (title, levels to compare with)
     "code_information_max": (Bilingual("z에 든 정보 (nat)", "information in z (nats)"), (3.178, 3.970)),
     "test_return": (Bilingual("테스트 리턴", "test return"), (0.3, 0.8)),
 }
-COSTS = ("0", "0.005", "0.05", "0.5")
+COSTS = ("0", "0.005", "0.05", "0.5", "1")
 
 
 def dream_runs() -> dict[str, dict[str, list[dict]]]:
