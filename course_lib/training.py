@@ -129,6 +129,8 @@ def snapshot_to_dict(snapshot: Snapshot, keep: torch.Tensor | None = None) -> di
     small = {torch.int64: torch.int16, torch.float32: torch.float16}
     if snapshot.gain is not None:
         data["gain"] = (snapshot.gain if keep is None else snapshot.gain[keep]).to(torch.float16)
+    if snapshot.spread is not None:
+        data["spread"] = (snapshot.spread if keep is None else snapshot.spread[keep]).to(torch.float16)
     data["trials"] = {
         name: column.to(small.get(column.dtype, column.dtype)) for name, column in vars(trials).items()
     }
@@ -157,7 +159,8 @@ def snapshot_from_dict(data: dict) -> Snapshot:
     unit = data.pop("hidden_unit", 1 / 127)
     hidden = None if data["hidden"] is None else data["hidden"].float() * unit
     gain = None if data.get("gain") is None else data["gain"].float()
-    return Snapshot(**data | dict(trials=trials, hidden=hidden, belief=belief, gain=gain))
+    spread = None if data.get("spread") is None else data["spread"].float()
+    return Snapshot(**data | dict(trials=trials, hidden=hidden, belief=belief, gain=gain, spread=spread))
 
 
 def record(

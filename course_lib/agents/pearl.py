@@ -687,6 +687,7 @@ class Judge:
             references=self.references,
             trials=cpu,
             hidden=inference.mean.cpu(),
+            spread=inference.variance.sqrt().cpu(),
             belief=exact_belief_about(task, cpu),
             checkpoint=checkpoint,
         )

@@ -30,6 +30,8 @@ class Snapshot:
         belief: (B, T, M) exact posterior over problems given what was seen up to t; None if infinite.
         gain: (B, T) nats that each step told the method's own decoder, log q(z | τ_:t+1) − log q(z | τ_:t); None where
             it has none, or has no z for the problems shown.
+        spread: (B, T, H) standard deviation of each hidden unit, where ``hidden`` is the mean of a Gaussian posterior
+            over z; None where it is no such thing.
         checkpoint: gives the state from which the training resumes to the same numbers, as a dict for
             ``torch.save``. Call it before asking for the next snapshot.
     """
@@ -45,4 +47,5 @@ class Snapshot:
     hidden: Tensor | None = None
     belief: Tensor | None = None
     gain: Tensor | None = None
+    spread: Tensor | None = None
     checkpoint: Callable[[], dict] = field(default=dict, repr=False)

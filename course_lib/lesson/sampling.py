@@ -1,0 +1,275 @@
+"""What lesson 02 draws: walks with z held and redrawn, returns by episode, posteriors and where they lead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from IPython.display import HTML
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Ellipse
+from torch import Tensor
+
+from course_lib.agents.snapshot import Snapshot
+from course_lib.bilingual import Bilingual
+from course_lib.exact import point_robot, posterior_sampling
+from course_lib.lesson.language import bilingual_output
+from course_lib.lesson.results import image_of
+from course_lib.tasks import Drawn, GridNavi, PointRobot, Trials, make_task, play
+from course_lib.tasks.point_robot import RADIUS
+from course_lib.views.figure import EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, hangul_font
+
+__all__ = [
+    "HELD", "first_episodes_figure", "held_and_redrawn_figure", "posterior_figure", "sampled_by_episode", "walks_figure",
+]  # fmt: skip
+
+HELD = {  # how long z is held: (colour, dashes, marker, name)
+    "episode": (EXPLORE, "-", "o", Bilingual("에피소드 동안", "for the episode")),
+    "step": (EXECUTE, "--", "s", Bilingual("스텝마다 다시", "redrawn each step")),
+    "refuted": ("#009e73", "-.", "^", Bilingual("반박될 때까지", "until refuted")),
+}
+EPISODE = Bilingual("에피소드", "episode")
+
+
+def sampled_by_episode(task_name: str, held: str, copies: int = 50) -> Tensor:
+    """The mean return of each episode of exact posterior sampling: (K,), over every test problem ``copies`` times."""
+    task = make_task(task_name)
+    room = point_robot if isinstance(task, PointRobot) else posterior_sampling
+    generator = torch.Generator().manual_seed(2)
+    return room.sampled_returns(task, generator, copies, held).mean(dim=0)
+
+
+def drawn_twice(draw: Callable[[Callable[[Bilingual], str]], Figure], alternative: Bilingual) -> HTML:
+    """A figure in both languages: ``draw`` gets a function that says a pair in the language at hand."""
+    images = []
+    for language in ("ko", "en"):
+        said = "en" if hangul_font() is None else language  # never boxes
+        images.append(image_of(draw(lambda pair, said=said: getattr(pair, said)), getattr(alternative, language)))
+    return bilingual_output(*images)
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=96, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _calm(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8, colors=SOFT)
+
+
+# -- exact posterior sampling ---------------------------------------------------------------------------------
+
+
+def held_and_redrawn_figure(returns: dict[str, dict[str, Tensor]], best: dict[str, list[float]]) -> HTML:
+    """The return of each episode, by how long z is held.
+
+    Args:
+        returns: task name → way to hold z → (K,).
+        best: task name → the best possible return of each episode, as far as it is known (nan where not).
+    """
+
+    def draw(say: Callable[[Bilingual], str]) -> Figure:
+        figure = _figure(9.0, 3.1)
+        for axes, (name, ways) in zip(figure.subplots(1, len(returns)), returns.items(), strict=True):
+            count = len(best[name])
+            for held, by_episode in ways.items():
+                colour, dashes, marker, label = HELD[held]
+                axes.plot(
+                    range(1, count + 1), by_episode, dashes, color=colour, marker=marker, markersize=5, label=say(label)
+                )
+            axes.plot(
+                range(1, count + 1), best[name], "_", color=INK, markersize=14, markeredgewidth=1.6,
+                label=say(Bilingual("최적 (정확한 값)", "optimal (exact)")),
+            )  # fmt: skip
+            axes.axhline(0, color=LINE, linewidth=0.8, zorder=0)
+            axes.set_title(say(make_task(name).title), fontsize=10, loc="left")
+            axes.set_xlabel(say(EPISODE), fontsize=9, color=SOFT)
+            axes.set_xticks(range(1, count + 1))
+            _calm(axes)
+        figure.axes[0].set_ylabel(say(Bilingual("리턴", "return")), fontsize=9, color=SOFT)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9, frameon=False)
+        return figure
+
+    told = [
+        f"{name}, {held}: " + ", ".join(f"{value:.1f}" for value in by_episode)
+        for name, ways in returns.items()
+        for held, by_episode in ways.items()
+    ]
+    return drawn_twice(draw, Bilingual("에피소드별 리턴. " + "; ".join(told), "Return by episode. " + "; ".join(told)))
+
+
+def walks_figure(seed: int = 0, robot_problem: int | None = None, cell: tuple[int, int] = (3, 3)) -> HTML:
+    """One trial of each task, z held and z redrawn: where it walked, an episode a colour."""
+    robot, grid = make_task("point-robot"), make_task("gridnavi")
+    goal = int(robot.splits["test"][0]) if robot_problem is None else robot_problem
+    walks = {}
+    for task, problem in ((robot, goal), (grid, grid.goals.index(cell))):
+        room = point_robot if isinstance(task, PointRobot) else posterior_sampling
+        for held in ("episode", "step"):
+            generator = torch.Generator().manual_seed(seed)
+            drawn = Drawn(getattr(task, "tables", None), torch.tensor([problem]))
+            walks[task.name, held] = play(task, drawn, generator, room.PosteriorSampling(task, generator, held))
+
+    def draw(say: Callable[[Bilingual], str]) -> Figure:
+        figure = _figure(9.4, 2.7)
+        for axes, ((name, held), trials) in zip(figure.subplots(1, 4), walks.items(), strict=True):
+            task = make_task(name)
+            if isinstance(task, GridNavi):
+                _draw_grid(axes, task, cell)
+            else:
+                _draw_plane(axes, task, goal)
+            _draw_walk(axes, task, trials, 0, range(task.trial.episodes))
+            axes.set_title(say(HELD[held][3]), fontsize=9, loc="left", color=INK)
+        colours = [figure.axes[0].plot([], [], "-", color=OKABE_ITO[k], label=f"{k + 1}")[0] for k in range(5)]
+        figure.legend(
+            handles=colours, title=say(EPISODE), title_fontsize=8, loc="outside right center", fontsize=8, frameon=False
+        )
+        return figure
+
+    return drawn_twice(
+        draw,
+        Bilingual(
+            "왼쪽 둘은 점 로봇, 오른쪽 둘은 GridNavi에서 한 트라이얼의 길. z를 유지하면 한 목표로 곧장 가고, 다시 뽑으면 점 로봇은 반원 가운데로, GridNavi는 칸 사이를 오간다.",
+            "The walks of one trial: two of the point robot, two of GridNavi. With z held each goes straight to one goal; redrawn, the "
+            "point robot drifts to the middle of the half-circle, and in GridNavi it goes from cell to cell.",
+        ),
+    )
+
+
+def _draw_plane(axes: Axes, task: PointRobot, problem: int | None) -> None:
+    """The half-circle of goals, and one of them with the circle in which it pays."""
+    angle = np.linspace(0, np.pi, 100)
+    axes.plot(np.cos(angle), np.sin(angle), color=LINE, linewidth=1.2, zorder=0)
+    if problem is not None:
+        axes.add_patch(Circle(task.goals[problem].tolist(), RADIUS, facecolor="#fff2cc", edgecolor=SOFT, zorder=0))
+    axes.plot(0, 0, "+", color=INK, markersize=8)
+    axes.set_xlim(-1.45, 1.45)
+    axes.set_ylim(-0.25, 1.3)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+
+
+def _draw_grid(axes: Axes, task: GridNavi, goal: tuple[int, int]) -> None:
+    for k in range(task.width + 1):
+        axes.plot([k - 0.5] * 2, [-0.5, task.height - 0.5], color=LINE, linewidth=0.8, zorder=0)
+    for k in range(task.height + 1):
+        axes.plot([-0.5, task.width - 0.5], [k - 0.5] * 2, color=LINE, linewidth=0.8, zorder=0)
+    axes.add_patch(Circle(goal, 0.42, facecolor="#fff2cc", edgecolor=SOFT, zorder=0))
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+
+
+def _draw_walk(axes: Axes, task, trials: Trials, row: int, episodes) -> None:
+    """The walk of each episode, a little beside the others where cells are shared."""
+    for k in episodes:
+        steps = trials.episode[row] == k
+        place = torch.cat([trials.state[row, steps][:1], trials.arrived[row, steps]])
+        if isinstance(task, PointRobot):
+            x, y = place.float().T.tolist()
+        else:
+            aside = 0.09 * (k - (task.trial.episodes - 1) / 2)
+            x, y = zip(*[(c + aside, r + aside) for c, r in (task.cell(int(state)) for state in place)], strict=True)
+        axes.plot(x, y, "-", color=OKABE_ITO[k], linewidth=1.3, alpha=0.85)
+        axes.plot(x[-1:], y[-1:], "o", color=OKABE_ITO[k], markersize=4)
+
+
+# -- PEARL ------------------------------------------------------------------------------------------------------
+
+
+def posterior_figure(snapshot: Snapshot, rows: tuple[int, ...] = (0, 1)) -> HTML:
+    """q(z | c) when each episode begins, and beside it the walk that the episode became; a line of panels a trial.
+
+    Where z is one number it is drawn as bells, else as ellipses of one and two standard deviations in the plane of
+    its first two numbers. The dashed one is the prior.
+    """
+    task, trials = make_task(snapshot.task), snapshot.trials
+    begins = [k * task.trial.horizon for k in range(task.trial.episodes)]
+
+    def draw(say: Callable[[Bilingual], str]) -> Figure:
+        figure = _figure(8.6, 2.7 * len(rows))
+        panels = figure.subplots(len(rows), 2, squeeze=False)
+        for (left, right), row in zip(panels, rows, strict=True):
+            mean, deviation = snapshot.hidden[row, begins], snapshot.spread[row, begins]  # (K, Z)
+            if mean.shape[1] == 1:
+                _draw_bells(left, mean[:, 0], deviation[:, 0])
+            else:
+                _draw_ellipses(left, mean, deviation)
+            left.set_title(say(Bilingual("사후 분포 q(z|c)", "posterior q(z|c)")), fontsize=9, loc="left")
+            _calm(left)
+            _draw_plane(right, task, int(trials.problem[row]))
+            _draw_walk(right, task, trials, row, range(task.trial.episodes))
+            right.set_title(say(Bilingual("이끈 에피소드", "the episode it led to")), fontsize=9, loc="left")
+        colours = [panels[0, 0].plot([], [], "-", color=OKABE_ITO[k], label=f"{k + 1}")[0] for k in range(len(begins))]
+        figure.legend(
+            handles=colours, title=say(EPISODE), title_fontsize=8, loc="outside right center", fontsize=8, frameon=False
+        )
+        return figure
+
+    widths = snapshot.spread[list(rows)][:, begins].mean(dim=-1)  # (n, K)
+    told = "; ".join(", ".join(f"{width:.2f}" for width in row) for row in widths)
+    return drawn_twice(
+        draw,
+        Bilingual(
+            f"에피소드가 시작할 때 사후 분포의 표준편차: {told}. 오른쪽은 그 에피소드의 길.",
+            f"Standard deviation of the posterior as each episode begins: {told}. Right: the walk of that episode.",
+        ),
+    )
+
+
+def _draw_bells(axes: Axes, mean: Tensor, deviation: Tensor) -> None:
+    z = torch.linspace(-3, 3, 400)
+    axes.plot(z, (-0.5 * z**2).exp() / (2 * np.pi) ** 0.5, "--", color=SOFT, linewidth=1)
+    for k, (m, s) in enumerate(zip(mean, deviation, strict=True)):
+        axes.plot(z, (-0.5 * ((z - m) / s) ** 2).exp() / (s * (2 * np.pi) ** 0.5), color=OKABE_ITO[k], linewidth=1.5)
+    axes.set_xlabel("z", fontsize=9, color=SOFT)
+    axes.set_yticks([])
+
+
+def _draw_ellipses(axes: Axes, mean: Tensor, deviation: Tensor) -> None:
+    for size in (1, 2):
+        axes.add_patch(Circle((0, 0), size, fill=False, edgecolor=SOFT, linestyle="--", linewidth=0.9))
+        for k, (m, s) in enumerate(zip(mean[:, :2].tolist(), deviation[:, :2].tolist(), strict=True)):
+            ellipse = Ellipse(m, 2 * size * s[0], 2 * size * s[1], fill=size == 1, linewidth=1.4)
+            ellipse.set_facecolor((*_rgb(OKABE_ITO[k]), 0.07))
+            ellipse.set_edgecolor(OKABE_ITO[k])
+            axes.add_patch(ellipse)
+    axes.set_xlim(-2.6, 2.6)
+    axes.set_ylim(-2.6, 2.6)
+    axes.set_aspect("equal")
+    axes.set_xlabel("$z_1$", fontsize=9, color=SOFT)
+    axes.set_ylabel("$z_2$", fontsize=9, color=SOFT)
+
+
+def _rgb(colour: str) -> tuple[float, ...]:
+    return tuple(int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
+
+
+def first_episodes_figure(snapshots: dict[Bilingual, Snapshot]) -> HTML:
+    """The first episode of every trial, in one picture a training: nothing was seen yet, so this is exploration."""
+
+    def draw(say: Callable[[Bilingual], str]) -> Figure:
+        figure = _figure(4.0 * len(snapshots), 2.6)
+        for axes, (name, snapshot) in zip(figure.subplots(1, len(snapshots)), snapshots.items(), strict=True):
+            task = make_task(snapshot.task)
+            _draw_plane(axes, task, None)
+            for row in range(len(snapshot.trials.problem)):
+                steps = snapshot.trials.episode[row] == 0
+                place = torch.cat([snapshot.trials.state[row, steps][:1], snapshot.trials.arrived[row, steps]]).T
+                axes.plot(*place.tolist(), "-", color=EXPLORE, linewidth=0.8, alpha=0.35)
+            axes.set_title(say(name), fontsize=10, loc="left")
+        return figure
+
+    told = [f"{snapshot.metrics['covered_first']:.2f}" for snapshot in snapshots.values()]
+    return drawn_twice(
+        draw,
+        Bilingual(
+            "첫 에피소드의 길들. 덮은 목표의 비율: " + ", ".join(told),
+            "The walks of the first episodes. Part of the goals covered: " + ", ".join(told),
+        ),
+    )
