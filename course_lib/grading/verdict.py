@@ -10,11 +10,13 @@ import json
 import pickle
 from typing import NamedTuple
 
+import cloudpickle
 import torch
 
 from course_lib.bilingual import Bilingual
 from course_lib.grading import wire
 from course_lib.lesson import exercise as engine
+from course_lib.lesson import exercises
 from course_lib.lesson.exercise import Exercise, Run, Verdict
 
 DRAWS = 2  # times that an exercise's cases are drawn
@@ -92,12 +94,11 @@ def _case_seed(exercise_id: str, seed: int, draw: int) -> int:
 
 
 def _pickled(case: tuple) -> bytes:
-    try:
-        return pickle.dumps(case)
-    except (pickle.PicklingError, AttributeError, TypeError):  # a lambda, or a function within a function
-        from joblib.externals import cloudpickle
+    """Arguments as a kernel can read them that does not have the exercises: what is theirs goes along by value."""
+    return cloudpickle.dumps(case)
 
-        return cloudpickle.dumps(case)
+
+cloudpickle.register_pickle_by_value(exercises)
 
 
 def status_of(exercise: Exercise, happened: dict, seed: int) -> Graded:
