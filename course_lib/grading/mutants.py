@@ -45,6 +45,11 @@ SAME_MEANING: dict[str, dict[str, str]] = {
         "return math.log(possible.shape[1]) - still_possible.log().mean()": "the last axis is axis 1",
         "still_possible = possible.sum(dim=1).float()": "the last axis is axis 1",
     },
+    "3.1": {
+        "log_guess = torch.special.xlogy(belief, guess).sum(dim=1)": "the last axis is axis 1",
+        "return math.log(belief.shape[1]) + log_guess.mean()": "the last axis is axis 1",
+        "return math.log(guess.shape[-1]) + log_guess.mean()": "the two arguments have the same shape",
+    },
 }
 
 
