@@ -10,7 +10,7 @@ import time
 from collections import deque
 
 import pytest
-from driving import CELL_S, PANEL, Open, Watched, until
+from driving import CELL_S, PANEL, ROOT, Open, Watched, until
 from playwright.sync_api import expect
 
 from course_lib.tasks import make_task
@@ -18,8 +18,8 @@ from course_lib.views.city import explore_city
 
 FIRST = "notebooks/00_start_here.ipynb"
 LESSON = "notebooks/01_end_to_end.ipynb"
-SOLVED = "notebooks/solutions/01_end_to_end.ipynb"
-LESSON_S = 420  # the trainings of lesson 01, on two busy cores
+SOLVED = [path.stem for path in sorted((ROOT / "notebooks" / "solutions").glob("0[1-9]_*.ipynb"))]
+LESSON_S = 600  # the trainings of a lesson, on two busy cores
 BUSY, IDLE = 0.1, 0.05  # cores: a training takes all that it is given, a paused one nothing
 
 KEYS = {
@@ -170,25 +170,25 @@ def test_the_language_switch_works_in_every_direction_and_is_remembered(opened):
     assert notebook.complaints == []
 
 
-# ---- lesson 01 -----------------------------------------------------------------------------------------
+# ---- the other lessons -----------------------------------------------------------------------------------------
 
 
-def test_the_solved_lesson_runs_from_top_to_bottom(opened):
-    notebook = opened(SOLVED)
+@pytest.mark.parametrize("name", SOLVED)
+def test_a_solved_lesson_runs_from_top_to_bottom(opened, name):
+    notebook = opened(f"notebooks/solutions/{name}.ipynb")
     notebook.run_all()
-    city = notebook.cell("city_view = live(")
-    until(lambda: city.locator(".clv").count() or notebook.ran_all(), LESSON_S, "the training in the city begins")
+    training = notebook.cell("live(")  # the first of its live views
+    until(lambda: training.locator(".clv").count() or notebook.ran_all(), LESSON_S, "the first training begins")
     assert notebook.errors() == []
-    view = Watched(city)
-    view.moves(60)
-    city.scroll_into_view_if_needed()
-    notebook.shot("01-live-city-both")
+    Watched(training).moves(60)
+    training.scroll_into_view_if_needed()
+    notebook.shot(f"{name[:2]}-live-both")
     until(notebook.ran_all, LESSON_S, "Run All is over")
     assert [(error["source"][:60], error["evalue"]) for error in notebook.errors()] == []
     for label, language in (("한국어", "ko"), ("English", "en")):
         notebook.speak(label)
         assert notebook.foreign(language) == []
-        notebook.pictures(f"01-solved-{language}")
+        notebook.pictures(f"{name[:2]}-solved-{language}")
     no_dialogs(notebook)
     assert notebook.complaints == []
 
