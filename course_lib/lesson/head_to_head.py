@@ -1,0 +1,403 @@
+"""Every method on every task, as lesson 05 shows it: what is on disk and what is not, every seed, and what is exact.
+
+The trainings are the files of ``course results`` in figures/results. A file counts only if it was made with the
+settings that the method has today, so that no row mixes two versions of a method.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from statistics import median
+
+import numpy as np
+import torch
+from IPython.display import HTML
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from course_lib.agents.evaluation import evaluation_trials, what_is_known
+from course_lib.agents.snapshot import Snapshot
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.exact import PosteriorSampling, knowledge_of, pearl_upper_bound
+from course_lib.exact.posterior_sampling import optimal_actions
+from course_lib.exact.references import perfect_exploration, references_of
+from course_lib.lesson import cards
+from course_lib.lesson.language import bilingual_output
+from course_lib.lesson.results import image_of
+from course_lib.lesson.start import figures_folder
+from course_lib.results import Cell, read_result
+from course_lib.tasks import TASKS, TableTask, Trials, play
+from course_lib.training import METHODS
+from course_lib.views.figure import EXECUTE, EXPLORE, INK, OKABE_ITO, SOFT, hangul_font
+from course_lib.views.side_by_side import still
+
+NOT_RUN = Bilingual("실행 안 함", "not run")
+UNFIT = "·"  # the method has no settings for the task
+NEVER = Bilingual("도달 못 함", "never")
+JUDGE_SEED = 20210609  # of every look at a learner's own method, so that looking is the same each time
+TIE_BREAK = 0.01  # how much a unit of return weighs beside a nat, where only nats are asked for
+
+
+# -- what is on disk --------------------------------------------------------------------------------------------
+
+
+def trainings_on_disk() -> list[dict]:
+    """Every training in figures/results that was made with today's settings, in order of task, method and seed."""
+    found = []
+    for path in (figures_folder() / "results").glob("*_*_*.json"):
+        method, task, seed = path.stem.rsplit("_", 2)
+        if method not in METHODS or not seed.isdecimal():
+            continue
+        try:
+            result = read_result(Cell(method, task.replace(",", " "), int(seed)), path.parent)
+        except CourseError:  # a damaged file is "not run", and ``course results`` says so
+            continue
+        if result is not None:
+            found.append(result)
+    return sorted(found, key=lambda result: (result["task"], list(METHODS).index(result["method"]), result["seed"]))
+
+
+def tasks_of_methods() -> dict[str, list[str]]:
+    """Each task of the course that some method has settings for → those methods, in the course's order."""
+    found: dict[str, list[str]] = {}
+    for method, known in METHODS.items():
+        for task in known.settings:
+            if task.split()[0] in TASKS:
+                found.setdefault(task, []).append(method)
+    order = list(TASKS)
+    return dict(sorted(found.items(), key=lambda item: (order.index(item[0].split()[0]), item[0])))
+
+
+def grouped(results: list[dict]) -> dict[tuple[str, str], list[dict]]:
+    """(task, method) → its trainings."""
+    groups: dict[tuple[str, str], list[dict]] = {}
+    for result in results:
+        groups.setdefault((result["task"], result["method"]), []).append(result)
+    return groups
+
+
+def reached(group: list[dict]) -> int:
+    """How many trainings came to 95 % of the way from not exploring to the optimum and stayed there to the end."""
+    return sum(result["seconds_to_target"] is not None for result in group)
+
+
+def has_target(group: list[dict]) -> bool:
+    return {"optimal_return", "no_exploration_return"} <= group[0]["references"].keys()
+
+
+def middle(values: list[float | None]) -> float | None:
+    """The median where None stands for infinity; None where the median itself is infinite."""
+    found = median(math.inf if value is None else value for value in values)
+    return found if math.isfinite(found) else None
+
+
+# -- the tables -------------------------------------------------------------------------------------------------
+
+
+def results_matrix(more: list[dict] = ()) -> None:
+    """Tasks × methods: the median test return, and in brackets how many seeds reached the target of how many.
+
+    Args:
+        more: trainings of your own, as ``course_lib.results.train_cell`` gives them.
+    """
+    groups = grouped([*trainings_on_disk(), *more])
+    known = tasks_of_methods()
+    for task, method in groups:
+        if method not in known.setdefault(task, []):
+            known[task].append(method)
+    methods = [m for m in dict.fromkeys([*METHODS, *(m for _, m in groups)]) if any(m in row for row in known.values())]
+    head = (cards.words(Bilingual("태스크", "task"), "span"), *(f"<code>{method}</code>" for method in methods))
+    body = []
+    for task, fit in known.items():
+        cells = [f"<code>{task}</code>"]
+        for method in methods:
+            group = groups.get((task, method))
+            if group:
+                returns = [result["test_return"] for result in group if result["test_return"] is not None]
+                value = f"<strong>{median(returns):.2f}</strong>" if returns else "–"
+                share = f"{reached(group)}/{len(group)}" if has_target(group) else f"n={len(group)}"
+                cells.append(f"{value}<br><small>({share})</small>")
+            elif method in fit:
+                cells.append(f'<small style="color:{cards.QUIET_INK}">{cards.words(NOT_RUN, "span")}</small>')
+            else:
+                cells.append(UNFIT)
+        body.append(tuple(cells))
+    note = Bilingual(
+        "굵은 수는 테스트 리턴의 중앙값, 괄호는 목표(탐험 없이에서 최적까지의 95%)에 이르러 끝까지 지킨 시드의 수입니다. "
+        f"목표를 모르는 태스크에서는 시드의 수만 적습니다. {UNFIT}는 그 방법이 그 태스크에 맞지 않는다는 뜻입니다.",
+        "Bold: the median test return. In brackets: how many seeds reached the target (95 % of the way from no "
+        "exploration to the optimum) and kept it to the end. Where no target is known, only the number of seeds. "
+        f"{UNFIT} says that the method does not take the task.",
+    )
+    cards.show(f'<div style="overflow-x:auto">{cards.table(head, body)}</div>{cards.quiet(note)}')
+
+
+def results_table(task: str | None = None, more: list[dict] = ()) -> None:
+    """What is on disk in full: a row for each method on a task (or on all), failures included.
+
+    Args:
+        task: only this one.
+        more: trainings of your own, as ``course_lib.results.train_cell`` gives them.
+    """
+    groups = grouped([*trainings_on_disk(), *more])
+    rows = {key: group for key, group in groups.items() if task in (None, key[0])}
+    head = (
+        Bilingual("태스크", "task"), Bilingual("방법", "method"), Bilingual("시드", "seeds"),
+        Bilingual("테스트 리턴: 중앙값 (최소 … 최대)", "test return: median (least … most)"),
+        Bilingual("최적", "optimum"), Bilingual("탐험 없이", "no exploration"), Bilingual("목표 유지", "kept target"),
+        Bilingual("목표까지 초", "seconds to target"), Bilingual("초", "seconds"), Bilingual("스텝", "steps"),
+    )  # fmt: skip
+    body = []
+    for (name, method), group in sorted(rows.items(), key=lambda item: item[0][0]):
+        returns = [result["test_return"] for result in group if result["test_return"] is not None]
+        lost = len(group) - len(returns)  # a training that ended without a number has failed; it is said
+        spread = f"{median(returns):.3f} ({min(returns):.3f} … {max(returns):.3f})" if returns else "–"
+        reference = [group[0]["references"].get(key) for key in ("optimal_return", "no_exploration_return")]
+        target = middle([result["seconds_to_target"] for result in group]) if has_target(group) else None
+        body.append((
+            f"<code>{name}</code>", f"<code>{method}</code>", str(len(group)),
+            spread + (f" + {lost} NaN" if lost else ""),
+            *("–" if value is None else f"{value:.2f}" for value in reference),
+            f"{reached(group)}/{len(group)}" if has_target(group) else "–",
+            cards.words(NEVER, "span") if has_target(group) and target is None else "–" if target is None else f"{target:.0f}",
+            f"{median(result['seconds'] for result in group):.0f}",
+            f"{median(result['env_steps'] for result in group) / 1e6:.2f} M",
+        ))  # fmt: skip
+    if not body:
+        body = [(cards.words(NOT_RUN, "span"), *[""] * (len(head) - 1))]
+    shown = cards.table(tuple(cards.words(word, "span") for word in head), body)
+    cards.show(f'<div style="overflow-x:auto">{shown}</div>')
+
+
+# -- the figure -------------------------------------------------------------------------------------------------
+
+
+def results_figure(more: list[dict] = ()) -> HTML:
+    """Every seed of every training on disk, a dot each: one panel a task, beside the exact numbers."""
+    results = [result for result in [*trainings_on_disk(), *more] if result["test_return"] is not None]
+    groups = grouped(results)
+    tasks = list(dict.fromkeys(task for task, _ in groups))
+    known = tasks_of_methods()
+    said = Bilingual(*("; ".join(lines) for lines in zip(*(_said(key, group) for key, group in groups.items()))))
+    return bilingual_output(*(_dots(groups, tasks, known, language, said) for language in ("ko", "en")))
+
+
+def _said(key: tuple[str, str], group: list[dict]) -> tuple[str, str]:
+    value = f"{key[1]} / {key[0]}: {median(result['test_return'] for result in group):.2f}"
+    return f"{value}, 시드 {len(group)}개", f"{value}, {len(group)} seeds"
+
+
+def _dots(groups: dict, tasks: list[str], known: dict, language: str, said: Bilingual) -> str:
+    spoken = "en" if hangul_font() is None else language  # never boxes
+    columns = min(3, len(tasks))
+    rows = math.ceil(len(tasks) / columns)
+    figure = Figure(figsize=(3.7 * columns, 2.7 * rows), dpi=88, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    for place, task in enumerate(tasks, start=1):
+        axes = figure.add_subplot(rows, columns, place)
+        here = [m for m in METHODS if m in known.get(task, [])] + [
+            m for t, m in groups if t == task and m not in known.get(task, [])
+        ]
+        references = next(group[0]["references"] for (t, _), group in groups.items() if t == task)
+        for name, dash in (("optimal_return", (0, (5, 3))), ("no_exploration_return", (0, (1, 2)))):
+            if name in references:
+                axes.axhline(references[name], color=INK, linewidth=0.9, linestyle=dash)
+        seen = [v for (t, _), group in groups.items() if t == task for v in (r["test_return"] for r in group)]
+        low, high = min([*seen, *references.values()]), max([*seen, *references.values()])
+        for column, method in enumerate(here):
+            values = sorted(result["test_return"] for result in groups.get((task, method), []))
+            colour = OKABE_ITO[list(METHODS).index(method) % 8] if method in METHODS else INK
+            beside = [column + 0.5 * (k / max(1, len(values) - 1) - 0.5) for k in range(len(values))]
+            axes.plot(beside, values, "o", color=colour, markersize=4, alpha=0.75, markeredgewidth=0)
+            if values:
+                axes.plot([column - 0.32, column + 0.32], [median(values)] * 2, color=INK, linewidth=1.4)
+            else:
+                axes.text(
+                    column, (low + high) / 2, getattr(NOT_RUN, spoken), fontsize=7, color=SOFT, rotation=90,
+                    ha="center", va="center",
+                )  # fmt: skip
+        axes.set_xticks(range(len(here)), here, rotation=35, ha="right", fontsize=7)
+        axes.set_xlim(-0.6, len(here) - 0.4)
+        axes.set_title(task, fontsize=9, loc="left", color=INK)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=7, colors=SOFT)
+    return image_of(figure, getattr(said, language))
+
+
+# -- seeds ------------------------------------------------------------------------------------------------------
+
+
+def ten_seeds() -> list[dict]:
+    """DREAM on the distracting bus, stopped after 3,520 updates: ten trainings, from ``figures/ten_seeds.json``."""
+    return json.loads((figures_folder() / "ten_seeds.json").read_text(encoding="utf-8"))["runs"]
+
+
+def seeds_figure() -> HTML:
+    """Ten curves; and what every choice of n of these ten seeds would have said of the mean."""
+    runs = ten_seeds()
+    final = [run["test_return"] for run in runs]
+    failed = [run["seed"] for run in runs if run["test_return"] < 0.77]
+    alternative = Bilingual(
+        f"시드 10개 가운데 {10 - len(failed)}개가 0.80에 이르고, 시드 {', '.join(map(str, failed))}은(는) "
+        f"{', '.join(f'{value:.2f}' for value in final if value < 0.77)}에 그칩니다.",
+        f"{10 - len(failed)} of 10 seeds reach 0.80; seeds {', '.join(map(str, failed))} end at "
+        f"{', '.join(f'{value:.2f}' for value in final if value < 0.77)}.",
+    )
+    return bilingual_output(*(_seeds_image(runs, language, alternative) for language in ("ko", "en")))
+
+
+def _seeds_image(runs: list[dict], language: str, alternative: Bilingual) -> str:
+    spoken = "en" if hangul_font() is None else language
+    figure = Figure(figsize=(9.4, 3.1), dpi=96, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    for run in runs:
+        steps, _, returns = np.array(run["curve"], float).T
+        colour = EXPLORE if run["test_return"] >= 0.77 else EXECUTE
+        left.plot(steps / 1e6, returns, color=colour, linewidth=1.1, alpha=0.85)
+    left.axhline(0.8, color=INK, linewidth=0.9, linestyle=(0, (5, 3)))
+    left.axhline(0.3, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
+    left.set_ylim(-0.7, 0.9)
+    left.set_title(getattr(Bilingual("시드마다 하나의 곡선", "One curve a seed"), spoken), fontsize=10, loc="left")
+    left.set_xlabel(getattr(Bilingual("환경 스텝 (백만)", "env steps (million)"), spoken), fontsize=9, color=SOFT)
+    final = [run["test_return"] for run in runs]
+    for n in range(1, len(final) + 1):
+        means = np.array([np.mean(some) for some in combinations(final, n)])
+        values, counts = np.unique(means.round(3), return_counts=True)
+        right.scatter(np.full(len(values), n), values, s=70 * counts / counts.sum() + 3, color=EXPLORE, linewidths=0)
+    right.axhline(np.mean(final), color=INK, linewidth=0.9)
+    right.set_xticks(range(1, len(final) + 1))
+    right.set_title(
+        getattr(Bilingual("n개를 고른 모든 경우의 평균", "The mean of every choice of n seeds"), spoken),
+        fontsize=10, loc="left",
+    )  # fmt: skip
+    right.set_xlabel(getattr(Bilingual("시드의 수 n", "number of seeds n"), spoken), fontsize=9, color=SOFT)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8, colors=SOFT)
+    return image_of(figure, getattr(alternative, language))
+
+
+# -- what is exact ----------------------------------------------------------------------------------------------
+
+
+def most_information_first(task: TableTask) -> dict[str, float]:
+    """The exploration that finds out most in nats, and the best that execution can make of it; both exact.
+
+    Backward induction with information as the only pay; among explorations that find out equally much, the one that
+    execution has most use for, so that the worth is an upper one.
+
+    Returns:
+        ``information`` in nats, and ``return``.
+    """
+    knowledge, everything = knowledge_of(task), math.log(task.problem_count)
+    nats = {problems: everything - math.log(len(problems)) for problems in knowledge.sets}
+
+    def value(weight: float) -> float:
+        pay = {problems: nats[problems] + weight * knowledge.execution_worth[problems] for problems in knowledge.sets}
+        return float(knowledge.start_values([0], final=pay)[knowledge.all_problems][0])
+
+    information = value(0.0)
+    return {"information": information, "return": (value(TIE_BREAK) - information) / TIE_BREAK}
+
+
+def exact_predictions(task: TableTask) -> dict[str, float]:
+    """What four ways of exploring are worth on a task, exactly, before anything is trained; shown as a table.
+
+    Returns:
+        ``no_exploration``, ``posterior_sampling``, ``most_information`` and ``optimum``.
+    """
+    knowledge = knowledge_of(task)
+    sampling, informed = pearl_upper_bound(task), most_information_first(task)
+    rows = {
+        "no_exploration": (Bilingual("탐험 없이", "no exploration"), 0.0, knowledge.no_exploration),
+        "posterior_sampling": (
+            Bilingual("정확한 사후 샘플링 (PEARL의 상한)", "exact posterior sampling (PEARL's upper bound)"),
+            sampling["information"], sampling["return"],
+        ),
+        "most_information": (
+            Bilingual("정보를 가장 많이 (DREAM의 탐험 목적)", "most information (what DREAM's explorer is paid)"),
+            informed["information"], informed["return"],
+        ),
+        "optimum": (Bilingual("베이즈 최적", "Bayes-optimal"), None, knowledge.with_exploration),
+    }  # fmt: skip
+    head = (Bilingual("탐험", "exploration"), Bilingual("정보 (nat)", "information (nats)"), Bilingual("리턴", "return"))
+    body = [
+        (cards.words(name, "span"), "" if nats is None else f"{nats:.2f}", f"{value:.4f}")
+        for name, nats, value in rows.values()
+    ]
+    cards.show(cards.table(tuple(cards.words(word, "span") for word in head), body))
+    return {name: value for name, (_, _, value) in rows.items()}
+
+
+def exact_lanes(task: TableTask, seed: int = 0) -> dict[str, Iterator[Snapshot]]:
+    """Two lanes that learn nothing, to race against: exact posterior sampling, and the best that can be done."""
+    references = references_of(task)
+    drawn, asked = evaluation_trials(task)
+    generator = torch.Generator().manual_seed(seed)
+    sampled = play(task, drawn, generator, PosteriorSampling(task, generator), asked)
+    optimum = play(task, drawn, generator, best_of(task), asked)
+    return {
+        "posterior sampling": still(task, "posterior-sampling", sampled, references),
+        "optimum": still(task, "optimum", optimum, references),
+    }
+
+
+def best_of(task: TableTask) -> Callable:
+    """The policy that finds out everything by the shortest list of actions, ends, and then acts optimally.
+
+    Raises:
+        CourseError: no fixed list of actions finds out what execution needs.
+    """
+    explores, optimal = perfect_exploration(task), optimal_actions(task)
+    if explores is None:
+        raise CourseError(
+            Bilingual(
+                f"{task.name}에서는 정해 둔 행동 목록만으로 필요한 것을 모두 알아낼 수 없습니다.",
+                f"No fixed list of actions finds out all that is needed in {task.name}.",
+            )
+        )
+    end = int(explores[-1]) if task.end_action is None else task.end_action
+    plan = torch.cat([explores, torch.tensor([end])])
+
+    def act(running) -> Tensor:
+        clock = running.clock.clamp(max=task.trial.horizon - 1)
+        wise = optimal[running.problem, running.instruction, clock, running.state].int().argmax(dim=1)
+        return torch.where(running.instruction > 0, wise, plan[clock.clamp(max=len(plan) - 1)])
+
+    return act
+
+
+# -- a method of one's own --------------------------------------------------------------------------------------
+
+
+def look(
+    method: str, task: TableTask, policy: Callable, *, update: int, env_steps: int, seconds: float, **metrics: float
+) -> Snapshot:
+    """Judge a policy as every method of the course is judged, on test problems with a generator of its own.
+
+    Args:
+        policy: generator → ``act(running) -> action (B,)``, as ``play`` takes it.
+        metrics: more numbers to keep, such as ``train_return``.
+    """
+    generator = torch.Generator().manual_seed(JUDGE_SEED)
+    drawn, asked = evaluation_trials(task)
+    trials: Trials = play(task, drawn, generator, policy(generator), asked)
+    belief, known = what_is_known(task, trials)
+    gained = float(trials.returns(task.trial).mean())
+    return Snapshot(
+        method, task.name, update, env_steps, seconds, {**metrics, "test_return": gained, **known},
+        references_of(task), trials, belief=belief,
+    )  # fmt: skip
+
+
+def result_of(last: Snapshot, seed: int) -> dict:
+    """The last snapshot of a training as a row for ``results_table``."""
+    return dict(
+        method=last.method, task=last.task, seed=seed, test_return=last.metrics["test_return"],
+        env_steps=last.env_steps, seconds=last.seconds, references=last.references, seconds_to_target=None,
+    )  # fmt: skip
