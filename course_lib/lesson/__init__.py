@@ -11,6 +11,17 @@ from course_lib.lesson.exercise import (
     yours_or_reference,
 )
 from course_lib.lesson.glossary import glossary
+from course_lib.lesson.head_to_head import (
+    exact_lanes,
+    exact_predictions,
+    look,
+    masked,
+    results_figure,
+    results_matrix,
+    results_table,
+    seeds_figure,
+    ten_seeds,
+)
 from course_lib.lesson.predict import predict, predicted
 from course_lib.lesson.quiz import quiz
 from course_lib.lesson.results import coupling_figure, coupling_table
@@ -23,18 +34,27 @@ __all__ = [
     "coupling_figure",
     "coupling_table",
     "distractor_figure",
+    "exact_lanes",
+    "exact_predictions",
     "exercise_is_solved",
     "glossary",
     "hint",
+    "look",
+    "masked",
     "predict",
     "predicted",
     "progress",
     "quiz",
     "recording",
+    "results_figure",
+    "results_matrix",
+    "results_table",
+    "seeds_figure",
     "show_code",
     "show_lines",
     "solution",
     "start",
     "stop_gradient_table",
+    "ten_seeds",
     "yours_or_reference",
 ]

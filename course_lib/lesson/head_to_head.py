@@ -347,6 +347,14 @@ def exact_lanes(task: TableTask, seed: int = 0) -> dict[str, Iterator[Snapshot]]
     }
 
 
+def masked(lanes: dict[str, Iterator[Snapshot]], seed: int) -> tuple[dict[str, Iterator[Snapshot]], dict[str, str]]:
+    """The same lanes as A, B, C, … in an order that the seed draws; and which letter is whom."""
+    names = list(lanes)
+    order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed)).tolist()
+    who = {chr(ord("A") + place): names[k] for place, k in enumerate(order)}
+    return {letter: lanes[name] for letter, name in who.items()}, who
+
+
 def best_of(task: TableTask) -> Callable:
     """The policy that finds out everything by the shortest list of actions, ends, and then acts optimally.
 
@@ -392,12 +400,4 @@ def look(
     return Snapshot(
         method, task.name, update, env_steps, seconds, {**metrics, "test_return": gained, **known},
         references_of(task), trials, belief=belief,
-    )  # fmt: skip
-
-
-def result_of(last: Snapshot, seed: int) -> dict:
-    """The last snapshot of a training as a row for ``results_table``."""
-    return dict(
-        method=last.method, task=last.task, seed=seed, test_return=last.metrics["test_return"],
-        env_steps=last.env_steps, seconds=last.seconds, references=last.references, seconds_to_target=None,
     )  # fmt: skip

@@ -398,8 +398,9 @@ def png(shown: dict, language: str, title: Bilingual, pair: int = 0) -> bytes:
 def draw_curves(axes, shown: dict, language: str) -> None:
     """Every lane's test return against the clock of the race; one that does not learn is a line across."""
     longest = max((float(shown[f"curve_x_{k}"].max()) for k in range(len(shown["lanes"]))), default=0.0) or 1.0
+    low, high = curve_range(shown)
     for number, lane in enumerate(shown["lanes"]):
-        x, y = shown[f"curve_x_{number}"], shown[f"curve_y_{number}"]
+        x, y = shown[f"curve_x_{number}"], np.maximum(shown[f"curve_y_{number}"], low)  # what lies below is at the edge
         if len(x) == 1:
             x, y = np.array([0.0, longest]), np.repeat(y, 2)
         axes.plot(x, y, color=OKABE_ITO[number % 8], linestyle=DASHES[number % 6], linewidth=1.8, label=lane["name"])
@@ -412,7 +413,6 @@ def draw_curves(axes, shown: dict, language: str) -> None:
                 f"{getattr(WORDS[name], language)} {level:.2f}", (1, level), xycoords=("axes fraction", "data"),
                 xytext=(-2, 3), textcoords="offset points", fontsize=8, color=SOFT, ha="right",
             )  # fmt: skip
-    low, high = curve_range(shown)
     axes.set_ylim(low, high)
     axes.set_xlim(0, longest)
     axes.set_xlabel(getattr(CLOCKS[shown["by"]], language), fontsize=8, color=SOFT)
