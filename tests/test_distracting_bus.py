@@ -195,3 +195,20 @@ def test_information_of_a_policy_by_enumeration_agrees_with_sampling():
     )  # fmt: skip
     told = exploration_information(task.tables, trials)
     assert abs(float(told.mean()) - policy_information(task, policy)) < 3.5 * float(told.std()) / len(told) ** 0.5
+
+
+def test_only_by_accident_does_posterior_sampling_come_to_the_map():
+    """Exactly, and as often in a simulation that knows nothing of it."""
+    from course_lib.exact import PosteriorSampling, chance_of_standing_on
+
+    city = make_task("map")
+    the_map = city.state(city.map_cell)
+    told, sampled = chance_of_standing_on(city, the_map)
+    assert told == 0 and sampled == pytest.approx(0.00328, abs=1e-5)
+    generator = torch.Generator().manual_seed(5)
+    trials = play(city, city.each(400), generator, PosteriorSampling(city, generator))
+    exploring = trials.valid & (trials.episode == 0)
+    stood = ((trials.arrived == the_map) & exploring).any(dim=1).float()
+    assert abs(float(stood.mean()) - sampled) < 3.5 * (sampled / len(stood)) ** 0.5
+    beside = city.state((5, 4))  # its first bus stop: a way that any z may take
+    assert chance_of_standing_on(city, beside)[0] > 0.2

@@ -31,6 +31,15 @@ def test_a_recording_plays_what_was_recorded(task, method, tmp_path):
             assert before.gain is None and after.gain is None
 
 
+def test_a_recording_keeps_how_wide_a_posterior_is(tmp_path):
+    (before,) = training.record(training.stream("pearl", "point-robot", 0, updates=0), tmp_path / "a.recording")
+    (after,) = training.replay(tmp_path / "a.recording")
+    assert before.spread.shape == before.hidden.shape and before.spread.min() > 0
+    torch.testing.assert_close(before.spread, after.spread, atol=1e-3, rtol=1e-3)
+    (without,) = training.record(short(updates=0), tmp_path / "b.recording")
+    assert without.spread is None and next(training.replay(tmp_path / "b.recording")).spread is None
+
+
 def test_a_recording_knows_the_size_of_its_task(tmp_path):
     seen = list(training.record(short("bandit arms=3 pulls=7"), tmp_path / "a.recording"))
     (played, *_) = training.replay(tmp_path / "a.recording")

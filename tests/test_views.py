@@ -17,7 +17,7 @@ from course_lib import ENVIRONMENTS, training
 from course_lib.agents import rl2
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.tasks import Trials, make_task, play
+from course_lib.tasks import Drawn, Trials, make_task, play
 from course_lib.views import figure, jobs, live, panels
 from course_lib.views.live import LiveView
 
@@ -228,6 +228,57 @@ def test_a_frame_of_a_city(snapshots):
     assert frame["city"]["map"] == [7, 3] and frame["probe"].shape == (steps,)
     expected = snapshots[-1].trials.returns(task.trial)[chosen]
     np.testing.assert_allclose(frame["trial_return"], expected, rtol=1e-5, atol=1e-6)
+
+
+# ---- the latent plane ----------------------------------------------------------------------------------
+
+
+def robot_snapshot(latent: int, episodes: int = 5, count: int = 6) -> Snapshot:
+    """A random walk of the point robot, with a posterior over z that says most of the last two of its numbers."""
+    task, generator = make_task("point-robot"), torch.Generator().manual_seed(3)
+    wander = lambda running: 2 * torch.rand(len(running.problem), 2, generator=generator) - 1  # noqa: E731
+    trials = play(task, Drawn(None, torch.arange(count)), generator, wander)
+    mean = torch.randn(count, trials.reward.shape[1], latent, generator=generator)
+    spread = 0.1 + torch.rand(mean.shape, generator=generator) + torch.arange(latent, 0, -1)
+    return Snapshot("m", "point-robot", 1, 10, 1.0, {"test_return": 0.5}, {}, trials, mean, spread=spread)
+
+
+@pytest.mark.parametrize(("latent", "told"), [(1, [0]), (2, [0, 1]), (5, [3, 4])])
+def test_the_latent_plane_holds_the_posterior_as_each_episode_begins(latent, told):
+    snapshot, task = robot_snapshot(latent), make_task("point-robot")
+    frame = panels.frame(snapshot, [], task)
+    assert frame["latent_axes"] == told and frame["latent_mean"].shape == (6, 5, len(told))
+    chosen = panels.one_of_each(snapshot.trials.problem, 24).tolist()
+    for n, b in enumerate(chosen):
+        for k in range(5):
+            t = snapshot.trials.episode[b].tolist().index(k)
+            np.testing.assert_array_equal(frame["latent_mean"][n, k], snapshot.hidden[b, t, told])
+            np.testing.assert_array_equal(frame["latent_spread"][n, k], snapshot.spread[b, t, told])
+    assert live.packed(frame)
+    shown = [name for name, shows, _ in figure.PANELS if shows(frame)]
+    assert ("heat" in shown) == ("points" in shown) == (latent > 2) and {"latent", "walk"} <= set(shown)
+    assert len(figure.png(frame, "ko", Bilingual("로봇", "Robot"))) > 5_000
+
+
+def test_an_episode_that_never_came_has_no_posterior():
+    snapshot = robot_snapshot(2)
+    trials = replace(snapshot.trials, episode=snapshot.trials.episode.clone())
+    trials.episode[0] = trials.episode[0].clamp(max=2)
+    mean = panels.latent_shown(replace(snapshot, trials=trials))["latent_mean"]
+    assert np.isnan(mean[0, 3:]).all() and np.isfinite(mean[0, :3]).all() and np.isfinite(mean[1:]).all()
+    assert len(figure.png(panels.frame(replace(snapshot, trials=trials), [], make_task("point-robot")), "en",
+                          Bilingual("로봇", "Robot"))) > 5_000
+
+
+def test_the_walk_is_where_the_robot_went_and_only_the_robot_has_one(snapshots):
+    snapshot, task = robot_snapshot(1), make_task("point-robot")
+    shown = panels.walk_shown(snapshot.trials, task)
+    np.testing.assert_array_equal(shown["walk"][2], snapshot.trials.arrived[2])
+    np.testing.assert_array_equal(shown["walk_goal"], task.goals[snapshot.trials.problem])
+    paid = np.linalg.norm(shown["walk"] - shown["walk_goal"][:, None], axis=-1) <= shown["walk_radius"] + 1e-6
+    np.testing.assert_array_equal(paid, snapshot.trials.reward > 0)
+    city = panels.frame(snapshots[-1], [], make_task("map"))
+    assert not {"walk", "latent_mean"} & set(city)
 
 
 def test_what_a_snapshot_lacks_is_not_in_its_frame():

@@ -2,8 +2,9 @@
 
 PEARL explores by posterior sampling: it draws a problem z from what it believes and acts optimally as if z were
 true. DREAM (Liu, Raghunathan, Liang, Finn 2021) compares with an upper bound of it, "PEARL-UB": the optimal policy
-for z, and z from the true posterior. That policy never reads a map, and never tries a bus that z does not call
-useful, so it stays away from the optimum however long it trains.
+for z, and z from the true posterior. That policy never goes to a map to read it, and never tries a bus that z does
+not call useful, so it stays away from the optimum however long it trains. (Led astray by a wrong z it may walk over
+the map on its way: ``chance_of_standing_on`` says how often.)
 
 A trial here, as on the DREAM grids, is one exploration and one execution episode:
 
@@ -81,6 +82,30 @@ def pearl_upper_bound(task: TableTask) -> dict[str, float]:
                 total += reached * float(worth[members][:, members].mean())
                 information += reached * float(torch.log(torch.tensor(problems / len(left))))
     return {"return": total, "without_exploring": float(worth.mean()), "information": information}
+
+
+def chance_of_standing_on(task: TableTask, state: int) -> tuple[float, float]:
+    """How likely exploration as above ever stands on ``state``: if z is the true problem, and for z from the prior.
+
+    The chance of being anywhere, (z, m, S), carried forward step by step; whoever has stood there is taken out.
+    """
+    tables, optimal = task.tables, optimal_actions(task)
+    problems, goals = tables.problems, range(1, tables.instructions)
+    goes = tables.next_state[None].expand(problems, -1, -1, -1).flatten(2)  # (z, m, S · A)
+    stood = torch.zeros(problems, problems, dtype=torch.float64)  # (z, m)
+    for goal in goals:
+        policy = evenly(optimal[:, goal]).double()  # (z, horizon, S, A)
+        at = torch.zeros(problems, problems, tables.states, dtype=torch.float64)
+        at[..., tables.start] = 1.0
+        for clock in range(task.trial.horizon):
+            moves = at[..., None] * policy[:, None, clock]  # (z, m, S, A)
+            if task.end_action is not None:
+                moves[..., task.end_action] = 0.0
+            at = torch.zeros_like(at).scatter_add_(2, goes, moves.flatten(2))
+            stood += at[..., state] / len(goals)
+            at[..., state] = 0.0
+            at = at * ~tables.ends[:, 0]  # exploration that is over
+    return float(stood.diagonal().mean()), float(stood.mean())
 
 
 @lru_cache(maxsize=4)

@@ -17,6 +17,7 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Ellipse
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
@@ -53,6 +54,9 @@ WORDS = {
     "time": Bilingual("스텝 t", "step t"),
     "units": Bilingual("유닛", "units"),
     "points": Bilingual("은닉 상태의 2차원 투영", "Hidden states in two dimensions"),
+    "latent": Bilingual("에피소드마다의 사후 분포 q(z|c)", "Posterior q(z|c) by episode"),
+    "walk": Bilingual("그것이 이끈 에피소드", "The episode it led to"),
+    "episode": Bilingual("에피소드", "episode"),
     "probe": Bilingual("은닉 상태에서 문제 읽기", "Reading the problem from h"),
     "probe_line": Bilingual("선형 프로브", "linear probe"),
     "probe_best": Bilingual("정확한 신념", "exact belief"),
@@ -351,6 +355,62 @@ def draw_points(axes, frame: dict, word) -> None:
     axes.set_xlabel(f"t = {step}", fontsize=8, color=SOFT)
 
 
+def draw_latent(axes, frame: dict, word) -> None:
+    """Ellipses of one and two deviations in the plane, or intervals where z is one number; dashed: the prior."""
+    mean, spread = frame["latent_mean"][0], frame["latent_spread"][0]  # (K, D)
+    episodes = np.isfinite(mean[:, 0]).nonzero()[0]
+    names = [f"$z_{{{axis + 1}}}$" for axis in frame["latent_axes"]]
+    for size in (1, 2):
+        if len(names) > 1:
+            axes.add_patch(Circle((0, 0), size, fill=False, edgecolor=SOFT, linestyle="--", linewidth=0.9))
+        else:
+            axes.plot([-size, size], [0, 0], "|--", color=SOFT, linewidth=0.9)
+        for k in episodes:
+            colour, centre = OKABE_ITO[k % len(OKABE_ITO)], mean[k]
+            if len(names) > 1:
+                shape = Ellipse(centre, 2 * size * spread[k, 0], 2 * size * spread[k, 1], fill=False, edgecolor=colour)
+                axes.add_patch(shape)
+            else:
+                ends = [centre[0] - size * spread[k, 0], centre[0] + size * spread[k, 0]]
+                axes.plot(ends, [k + 1, k + 1], "-", color=colour, linewidth=6 / size**2, solid_capstyle="butt")
+    axes.set_xlim(-2.6, 2.6)
+    axes.set_xlabel(names[0], fontsize=8, color=SOFT)
+    if len(names) > 1:
+        axes.set_ylim(-2.6, 2.6)
+        axes.set_aspect("equal")
+        axes.set_ylabel(names[1], fontsize=8, color=SOFT)
+    else:
+        axes.set_ylim(len(mean) + 0.6, -0.6)
+        axes.set_yticks(range(1, len(mean) + 1))
+        axes.set_ylabel(word("episode"), fontsize=8, color=SOFT)
+
+
+def told_whole(frame: dict) -> bool:
+    """Whether the latent plane shows all there is of the hidden state: then it needs no other picture."""
+    return "latent_mean" in frame and frame["latent_mean"].shape[2] == frame["hidden"].shape[2]
+
+
+def draw_walk(axes, frame: dict, word) -> None:
+    goals, goal = frame["walk_goals"], frame["walk_goal"][0]
+    axes.plot(*goals.T, ".", color=LINE, markersize=3, zorder=0)
+    axes.add_patch(Circle(goal, frame["walk_radius"], facecolor="#fff2cc", edgecolor=SOFT, zorder=0))
+    episode, going = frame["trial_episode"][0], frame["trial_valid"][0] > 0
+    for k in range(int(episode.max()) + 1):
+        place = frame["walk"][0][(episode == k) & going]
+        x, y = np.concatenate([np.zeros((1, 2)), place]).T
+        colour = OKABE_ITO[k % len(OKABE_ITO)]
+        axes.plot(x, y, "-", color=colour, linewidth=1.3, alpha=0.85, label=f"{k + 1}")
+        axes.plot(x[-1:], y[-1:], "o", color=colour, markersize=3.5)
+    axes.set_xlim(-1.45, 1.45)
+    axes.set_ylim(-0.3, 1.45)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    axes.legend(
+        title=word("episode"), title_fontsize=8, fontsize=7, frameon=False, loc="lower center", ncols=5,
+        bbox_to_anchor=(0.5, -0.12), handlelength=1.0, columnspacing=0.8,
+    )  # fmt: skip
+
+
 def draw_probe(axes, frame: dict, word) -> None:
     steps = np.arange(len(frame["probe"]))
     first, _, last = frame["boundary"]
@@ -372,8 +432,10 @@ PANELS = (
     ("bound", lambda frame: "curve_information_bound" in frame, draw_bound),
     ("city", lambda frame: "visits" in frame, draw_city),
     ("gain", lambda frame: "gain_exact" in frame, draw_gain),
+    ("latent", lambda frame: "latent_mean" in frame, draw_latent),
+    ("walk", lambda frame: "walk" in frame, draw_walk),
     ("actions", lambda frame: "action_share" in frame, draw_actions),
-    ("heat", lambda frame: "hidden" in frame, draw_heat),
-    ("points", lambda frame: "points" in frame, draw_points),
+    ("heat", lambda frame: "hidden" in frame and not told_whole(frame), draw_heat),
+    ("points", lambda frame: "points" in frame and not told_whole(frame), draw_points),
     ("probe", lambda frame: "probe" in frame, draw_probe),
 )

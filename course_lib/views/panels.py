@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from course_lib.agents.snapshot import Snapshot
-from course_lib.tasks import Trials
+from course_lib.tasks import PointRobot, Trials
+from course_lib.tasks.point_robot import RADIUS
 
 SHOWN_TRIALS = 24  # trials that a learner can choose from, at most
 SHOWN_POINTS = 96  # trials in the projection, at most
@@ -256,9 +257,9 @@ def frame(
         **{f"curve_{name}": column for name, column in curve.items()},
     }
     if snapshot.trials is not None:
-        shown |= trials_shown(snapshot.trials, task) | gain_shown(snapshot)
+        shown |= trials_shown(snapshot.trials, task) | gain_shown(snapshot) | walk_shown(snapshot.trials, task)
     if snapshot.trials is not None and snapshot.hidden is not None:
-        shown |= hidden_shown(snapshot, None if before is None else before.get("axes"))
+        shown |= hidden_shown(snapshot, None if before is None else before.get("axes")) | latent_shown(snapshot)
         if probing:
             shown |= probe_shown(snapshot, task)
         elif before is not None:
@@ -328,6 +329,44 @@ def hidden_shown(snapshot: Snapshot, axes_before: Tensor | None) -> dict:
         "points_action": as_int16(numbered(trials.action[points_of])),  # (P, T)
         "variance": part,
         "axes": axes,
+    }
+
+
+def latent_shown(snapshot: Snapshot) -> dict:
+    """The Gaussian posterior over z as each of the K episodes begins, in those D ≤ 2 numbers of z that it tells most.
+
+    Nothing where the hidden state is no mean of a Gaussian.
+    """
+    if snapshot.spread is None:
+        return {}
+    trials = snapshot.trials
+    chosen = one_of_each(trials.problem, SHOWN_TRIALS)
+    here = trials.episode[chosen, None] == torch.arange(int(trials.episode.max()) + 1)[:, None]  # (N, K, T)
+    begins = here.int().argmax(dim=-1)  # (N, K)
+    told = snapshot.spread[:, -1].log().mean(dim=0).argsort(stable=True)[:2].sort().values  # (D,)
+    rows = torch.arange(len(chosen))[:, None]
+    came = here.any(dim=-1)[..., None]  # an episode that never came has none
+
+    def of_episodes(values: Tensor) -> np.ndarray:
+        return torch.where(came, values[chosen][rows, begins][..., told], torch.nan).numpy().astype(np.float32)
+
+    return {
+        "latent_mean": of_episodes(snapshot.hidden.float()),  # (N, K, D)
+        "latent_spread": of_episodes(snapshot.spread.float()),
+        "latent_axes": told.tolist(),
+    }
+
+
+def walk_shown(trials: Trials, task) -> dict:
+    """Where the point robot went in the trials to choose from, and where its goals are; nothing for other tasks."""
+    if not isinstance(task, PointRobot):
+        return {}
+    chosen = one_of_each(trials.problem, SHOWN_TRIALS)
+    return {
+        "walk": trials.arrived[chosen].numpy().astype(np.float32),  # (N, T, 2)
+        "walk_goal": task.goals[trials.problem[chosen]].numpy().astype(np.float32),  # (N, 2)
+        "walk_goals": task.goals.numpy().astype(np.float32),  # (M, 2)
+        "walk_radius": RADIUS,
     }
 
 

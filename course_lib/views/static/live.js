@@ -67,6 +67,13 @@ const WORDS = {
   byAction: ["색: 행동", "colour: action"],
   chosen: ["고른 트라이얼", "the chosen trial"],
   variance: ["분산", "variance"],
+  latent: ["에피소드마다의 사후 분포 q(z|c)", "Posterior q(z|c) by episode"],
+  walk: ["그것이 이끈 에피소드", "The episode it led to"],
+  prior: ["사전 분포", "prior"],
+  deviation: ["표준편차", "standard deviation"],
+  episode: ["에피소드", "episode"],
+  found: ["목표를 찾음", "goal found"],
+  notFound: ["아직 못 찾음", "not found yet"],
   probe: ["은닉 상태에서 문제 읽기", "Reading the problem from h"],
   probeLine: ["선형 프로브", "linear probe"],
   best: ["정확한 신념", "exact belief"],
@@ -426,6 +433,83 @@ const PANELS = [
     },
   },
   {
+    key: "latent",
+    shown: (f) => f.latent_mean,
+    legend: (f) => [...episodesOf(f), ["dash", "soft", "prior"]],
+    value: (f, ui) => `σ ${latentOf(f, ui.n, episodeAt(f, ui)).map(([, deviation]) => decimals(deviation)).join(", ")}`,
+    words: (f, ui) =>
+      joined(WORDS.latent, `: ${episodeAt(f, ui) + 1}, `, WORDS.deviation, " ", latentOf(f, ui.n, episodeAt(f, ui)).map(([, deviation]) => decimals(deviation)).join(", ")),
+    draw(pen, f, ui) {
+      const { theme, g } = pen;
+      const [, K, D] = f.latent_mean.shape;
+      const now = episodeAt(f, ui);
+      const s = D > 1
+        ? pen.axes([-2.6, 2.6], [-2.6, 2.6], { xLabel: `z${f.latent_axes[0] + 1}`, xFormat: (v) => v, yFormat: (v) => v })
+        : pen.axes([-2.6, 2.6], [K + 0.6, -0.6], { xLabel: "z", xFormat: (v) => v, yFormat: (v) => (Number.isInteger(v) && v > 0 && v <= K ? v : ""), yTicks: K });
+      const shape = (parts, y, size, color, width, dash) => {
+        const [[m, d], second] = parts;
+        if (!Number.isFinite(m)) return;
+        Object.assign(g, { strokeStyle: color, lineWidth: width });
+        g.setLineDash(dash);
+        g.beginPath();
+        if (second) g.ellipse(s.sx(m), s.sy(second[0]), Math.abs(s.sx(size * d) - s.sx(0)), Math.abs(s.sy(size * second[1]) - s.sy(0)), 0, 0, 7);
+        else {
+          g.moveTo(s.sx(m - size * d), s.sy(y));
+          g.lineTo(s.sx(m + size * d), s.sy(y));
+        }
+        g.stroke();
+        g.setLineDash([]);
+      };
+      g.save();
+      g.beginPath();
+      g.rect(s.x0, s.y1, s.x1 - s.x0, s.y0 - s.y1);
+      g.clip();
+      for (const size of [1, 2]) {
+        shape(D > 1 ? [[0, 1], [0, 1]] : [[0, 1]], 0, size, theme.soft, 1, [4, 3]);
+        for (let k = 0; k < K; k++) {
+          g.globalAlpha = k > now ? 0.15 : k === now ? 1 : 0.55; // as on the path: what lies ahead is faint
+          shape(latentOf(f, ui.n, k), k + 1, size, OKABE_ITO[k % 8], (D > 1 ? 1.2 : 6 / size ** 2) + (k === now && D > 1 ? 1 : 0), []);
+        }
+        g.globalAlpha = 1;
+      }
+      g.restore();
+    },
+  },
+  {
+    key: "walk",
+    shown: (f) => f.walk,
+    legend: (f) => episodesOf(f),
+    value: (f, ui) => pick(WORDS[foundBy(f, ui) ? "found" : "notFound"]),
+    words: (f, ui) => joined(WORDS.walk, `: ${episodeAt(f, ui) + 1}, t = ${ui.t}, `, WORDS[foundBy(f, ui) ? "found" : "notFound"]),
+    draw(pen, f, ui) {
+      const { theme, g } = pen;
+      const unit = Math.min((pen.w - 16) / 2.9, (pen.h - 16) / 1.75);
+      const at = (x, y) => [pen.w / 2 + x * unit, pen.h - 8 - (y + 0.3) * unit];
+      for (let m = 0; m < f.walk_goals.shape[0]; m++) pen.dot(...at(f.walk_goals[2 * m], f.walk_goals[2 * m + 1]), 1.2, theme.line);
+      const [gx, gy] = at(f.walk_goal[2 * ui.n], f.walk_goal[2 * ui.n + 1]);
+      g.globalAlpha = 0.25;
+      pen.dot(gx, gy, f.walk_radius * unit, OKABE_ITO[1]);
+      g.globalAlpha = 1;
+      Object.assign(g, { strokeStyle: theme.soft, lineWidth: 1 });
+      g.beginPath();
+      g.arc(gx, gy, f.walk_radius * unit, 0, 7);
+      g.stroke();
+      const episodes = row(f.trial_episode, ui.n);
+      const T = f.walk.shape[1];
+      let here = at(0, 0);
+      for (let t = 0; t < f.trial_length[ui.n]; t++) {
+        if (t > 0 && episodes[t] !== episodes[t - 1]) here = at(0, 0);
+        const next = at(f.walk[2 * (ui.n * T + t)], f.walk[2 * (ui.n * T + t) + 1]);
+        g.globalAlpha = t < ui.t ? (episodes[t] === episodeAt(f, ui) ? 1 : 0.55) : 0.15;
+        pen.line([here, next], OKABE_ITO[episodes[t] % 8], 1.6);
+        here = next;
+        if (t === ui.t - 1) pen.dot(...here, 4, OKABE_ITO[episodes[t] % 8]);
+      }
+      g.globalAlpha = 1;
+      pen.text("+", ...at(0, 0), { color: theme.ink, align: "center" });
+    },
+  },
+  {
     key: "actions",
     shown: (f) => f.action_share,
     legend: (f) => f.actions.slice(0, 8).map((name, i) => ["square", OKABE_ITO[i], [name, name]]),
@@ -453,7 +537,7 @@ const PANELS = [
   },
   {
     key: "heat",
-    shown: (f) => f.hidden,
+    shown: (f) => f.hidden && !toldWhole(f),
     legend: () => [["square", "explore", "negative"], ["square", "execute", "positive"], ["dash", "execute", "begins"]],
     value: (f, ui) => `${f.hidden.shape[2]} × ${f.trial_length[ui.n]}`,
     words: (f, ui) => joined(WORDS.heat, `: ${f.hidden.shape[2]} `, WORDS.units, `, ${f.trial_length[ui.n]} `, WORDS.steps, ", ", WORDS.trial, ` ${ui.n + 1}`),
@@ -480,7 +564,7 @@ const PANELS = [
   },
   {
     key: "points",
-    shown: (f) => f.points,
+    shown: (f) => f.points && !toldWhole(f),
     legend: (f) => [["points", "explore", f.problems ? "byProblem" : "byAction"], ["ring", "ink", "chosen"]],
     value: (f) => `${Math.round(100 * f.variance)} %`,
     words: (f, ui) => joined(WORDS.points, ": ", WORDS.variance, ` ${Math.round(100 * f.variance)} %, t = ${ui.t}, ${f.points.shape[0]} `, WORDS.trial),
@@ -551,6 +635,22 @@ const PANELS = [
     },
   },
 ];
+
+// Episodes of the chosen trial: the one at the cursor, a colour each, and whether the robot was at its goal by then.
+const episodeAt = (f, ui) => row(f.trial_episode, ui.n)[Math.min(ui.t, f.trial_length[ui.n] - 1)];
+const episodesOf = (f) => [...new Set(f.trial_episode)].slice(0, 8).map((k) => ["square", OKABE_ITO[k % 8], [`${k + 1}`, `${k + 1}`]]);
+const toldWhole = (f) => f.latent_mean && f.latent_mean.shape[2] === f.hidden.shape[2]; // nothing else to see of h
+function latentOf(f, n, k) {
+  const [, K, D] = f.latent_mean.shape;
+  return Array.from({ length: D }, (_, d) => [f.latent_mean[(n * K + k) * D + d], f.latent_spread[(n * K + k) * D + d]]);
+}
+function foundBy(f, ui) {
+  const [gx, gy, T] = [f.walk_goal[2 * ui.n], f.walk_goal[2 * ui.n + 1], f.walk.shape[1]];
+  for (let t = 0; t < ui.t; t++) {
+    if (Math.hypot(f.walk[2 * (ui.n * T + t)] - gx, f.walk[2 * (ui.n * T + t) + 1] - gy) <= f.walk_radius + 1e-6) return true;
+  }
+  return false;
+}
 
 function gaugesOf(f) {
   const gauges = [];
