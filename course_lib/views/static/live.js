@@ -31,7 +31,7 @@ const WORDS = {
   updates: ["업데이트", "update"],
   trial: ["트라이얼", "Trial"],
   time: ["스텝 t", "Step t"],
-  moment: ["학습의 순간", "Moment of training"],
+  moment: ["학습 시점", "Moment of training"],
   now: ["지금", "now"],
   problem: ["문제", "problem"],
   goal: ["목표", "goal"],

@@ -10,7 +10,7 @@ const WORDS = {
   finished: ["끝남", "finished"], failed: ["오류로 멈춤", "failed"],
   unseen: ["브라우저 탭이 닫혀서 멈췄습니다. 다시 보면 이어집니다.", "Paused because the tab was closed. It goes on once it is seen again."],
   dead: ["커널과의 연결이 끊어졌습니다. 셀을 다시 실행하십시오.", "The link to the kernel is broken. Run the cell again."],
-  pair: ["같은 문제", "The same problem"], time: ["스텝 t", "Step t"], moment: ["학습의 순간", "Moment of training"], now: ["지금", "now"],
+  pair: ["같은 문제", "The same problem"], time: ["스텝 t", "Step t"], moment: ["학습 시점", "Moment of training"], now: ["지금", "now"],
   problem: ["문제", "problem"], goal: ["목표", "goal"], mean: ["평균 리턴", "mean return"], here: ["이 트라이얼", "this trial"],
   nats: ["정보", "information"], steps: ["스텝", "steps"], seconds: ["초", "s"],
   curve: ["테스트 리턴", "Test return"], optimal: ["최적", "optimal"], walking: ["탐험 없이", "no exploration"],
