@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from PIL import Image
 from torch import Tensor
 
@@ -30,12 +31,13 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import exact_belief
 from course_lib.tasks import Task, Trials
 from course_lib.views.figure import (
-    COLOURS, DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, hangul_font,
+    COLOURS, DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, hangul_font, thousands,
 )  # fmt: skip
 from course_lib.views.live import STATIC, LiveView
 from course_lib.views.panels import CURVE_POINTS, city_plan, finite
 
 CLOCKS = {"seconds": Bilingual("학습 시간 (초)", "training seconds"), "env_steps": Bilingual("환경 스텝", "env steps")}
+LEVELS = ("optimal_return", "most_information", "no_exploration_return")
 SHOWN_PAIRS = 24  # problems with what is asked in them, that a learner can choose from
 DASHES = ("-", (0, (6, 2)), (0, (2, 2)), (0, (6, 2, 2, 2)), (0, (1, 1)), (0, (8, 3)))
 
@@ -46,15 +48,17 @@ class Together:
 
     Attributes:
         each: lane → its last snapshot.
-        curves: lane → rows (seconds, env steps, test return), growing while the race goes on.
+        curves: lane → rows (seconds, env steps, test return) up to now.
         by: the clock of the race, "seconds" or "env_steps".
         metrics: lane → its last test return.
-        references: the exact numbers of the task.
+        known: exact numbers to draw beside the curves, in place of those of the snapshots.
+        references: the exact numbers that are drawn.
     """
 
     each: dict[str, Snapshot]
-    curves: dict[str, list[tuple[float, float, float]]]
+    curves: dict[str, tuple[tuple[float, float, float], ...]]
     by: str
+    known: dict[str, float] | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -62,7 +66,7 @@ class Together:
 
     @property
     def references(self) -> dict[str, float]:
-        return next(iter(self.each.values())).references
+        return next(iter(self.each.values())).references if self.known is None else self.known
 
     @property
     def trials(self) -> Trials:
@@ -82,11 +86,14 @@ class Together:
         return sum(snapshot.seconds for snapshot in self.each.values())
 
 
-def race(streams: dict[str, Iterable[Snapshot]], by: str = "seconds") -> Iterator[Together]:
+def race(
+    streams: dict[str, Iterable[Snapshot]], by: str = "seconds", references: dict[str, float] | None = None
+) -> Iterator[Together]:
     """One stream of several: first a snapshot of each lane, then always the next of the one that is least far.
 
     Args:
         by: "seconds" of training, or "env_steps".
+        references: exact numbers to draw, in place of those of the snapshots.
     Raises:
         CourseError: no lane, no such clock, or a lane without any snapshot, or without trials.
     """
@@ -98,7 +105,7 @@ def race(streams: dict[str, Iterable[Snapshot]], by: str = "seconds") -> Iterato
             )
         )
     running = {lane: iter(stream) for lane, stream in streams.items()}
-    each, curves = {}, {lane: [] for lane in running}
+    each, curves = {}, dict.fromkeys(running, ())
 
     def advance(lane: str) -> bool:
         snapshot = next(running[lane], None)
@@ -109,9 +116,8 @@ def race(streams: dict[str, Iterable[Snapshot]], by: str = "seconds") -> Iterato
                 Bilingual(f"'{lane}'의 스냅샷에 트라이얼이 없습니다.", f"The snapshots of '{lane}' have no trials.")
             )
         each[lane] = snapshot
-        curves[lane].append(
-            (snapshot.seconds, float(snapshot.env_steps), snapshot.metrics.get("test_return", math.nan))
-        )
+        row = (snapshot.seconds, float(snapshot.env_steps), snapshot.metrics.get("test_return", math.nan))
+        curves[lane] = (*curves[lane], row)
         return True
 
     try:
@@ -120,12 +126,12 @@ def race(streams: dict[str, Iterable[Snapshot]], by: str = "seconds") -> Iterato
                 raise CourseError(
                     Bilingual(f"'{lane}'에는 스냅샷이 하나도 없습니다.", f"'{lane}' has no snapshot at all.")
                 )
-        yield Together(dict(each), curves, by)
+        yield Together(dict(each), dict(curves), by, references)
         going = list(running)
         while going:
             lane = min(going, key=lambda name: getattr(each[name], by))
             if advance(lane):
-                yield Together(dict(each), curves, by)
+                yield Together(dict(each), dict(curves), by, references)
             else:
                 going.remove(lane)
     finally:
@@ -147,6 +153,7 @@ def side_by_side(
     title: Bilingual | None = None,
     by: str = "seconds",
     speed: float | None = None,
+    references: dict[str, float] | None = None,
 ) -> SideBySide:
     """Show several streams of snapshots side by side, and start them.
 
@@ -155,10 +162,12 @@ def side_by_side(
         task: on which all of them are.
         by: the clock by which they race, "seconds" of training or "env_steps".
         speed: at most so many snapshots a second.
+        references: exact numbers to draw, of those in ``WORDS``, in place of those of the snapshots. (Those say what
+            knowing the problem is worth, which is the optimum where it can be found out, and more where it can't.)
     Raises:
         CourseError: as ``race``; or the job before does not stop.
     """
-    view = SideBySide(race(streams, by), title or Bilingual("나란히 보기", "Side by side"), task, speed)
+    view = SideBySide(race(streams, by, references), title or Bilingual("나란히 보기", "Side by side"), task, speed)
     view.show()
     view.job.start()
     view.watch()
@@ -297,6 +306,7 @@ WORDS = {
     "return": Bilingual("테스트 리턴", "Test return"),
     "optimal_return": Bilingual("최적", "optimal"),
     "no_exploration_return": Bilingual("탐험 없이", "no exploration"),
+    "most_information": Bilingual("정보를 가장 많이", "most information"),
     "problem": Bilingual("문제", "problem"),
     "goal": Bilingual("목표", "goal"),
     "here": Bilingual("여기서", "here"),
@@ -372,16 +382,20 @@ def png(shown: dict, language: str, title: Bilingual, pair: int = 0) -> bytes:
     if font is None:
         language = "en"  # never boxes
     lanes = shown["lanes"]
-    figure = Figure(figsize=(11.2, 6.0 if "city" in shown else 4.6), dpi=DPI, layout="constrained", facecolor="white")
+    steps = 0 if "city" in shown else int((shown["valid"][:, pair] > 0).sum(axis=1).max())
+    height = 3.3 if "city" in shown else 0.5 + 0.24 * steps
+    figure = Figure(figsize=(11.2, 2.9 + height), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(2, len(lanes), height_ratios=(1, 1.35 if "city" in shown else 0.8))
+    grid = figure.add_gridspec(2, len(lanes), height_ratios=(2.4, height))
+    apart = " · " if len(lanes) < 5 else "\n"  # narrow lanes: a number a line
     draw_curves(figure.add_subplot(grid[0, :]), shown, language)
     for number, lane in enumerate(lanes):
         axes = figure.add_subplot(grid[1, number])
         (draw_city_lane if "city" in shown else draw_tape)(axes, shown, number, pair)
         axes.set_title(
-            f"{lane['name']}\n{lane_line(shown, number, pair, language)}", fontsize=9, loc="left", color=INK
-        )
+            f"{lane['name']}\n{lane_line(shown, number, pair, language).replace(' · ', apart)}", fontsize=9,
+            loc="left", color=INK,
+        )  # fmt: skip
     heading = f"{getattr(title, language)} · {pair_name(shown, pair, language)}"
     figure.suptitle(heading, fontsize=11, x=0.01, ha="left", color=INK)
     for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
@@ -405,7 +419,7 @@ def draw_curves(axes, shown: dict, language: str) -> None:
             x, y = np.array([0.0, longest]), np.repeat(y, 2)
         axes.plot(x, y, color=OKABE_ITO[number % 8], linestyle=DASHES[number % 6], linewidth=1.8, label=lane["name"])
         axes.plot(x[-1:], y[-1:], "o", color=OKABE_ITO[number % 8], markersize=4)
-    for name in ("optimal_return", "no_exploration_return"):
+    for name in LEVELS:
         if name in shown["references"]:
             level = shown["references"][name]
             axes.axhline(level, color=SOFT, linewidth=0.9, linestyle=":")
@@ -415,6 +429,7 @@ def draw_curves(axes, shown: dict, language: str) -> None:
             )  # fmt: skip
     axes.set_ylim(low, high)
     axes.set_xlim(0, longest)
+    axes.xaxis.set_major_formatter(FuncFormatter(thousands))
     axes.set_xlabel(getattr(CLOCKS[shown["by"]], language), fontsize=8, color=SOFT)
     axes.set_title(getattr(WORDS["return"], language), fontsize=10, loc="left", color=INK)
     axes.legend(fontsize=8, frameon=False, loc="lower right", ncols=2)
@@ -424,7 +439,7 @@ def draw_curves(axes, shown: dict, language: str) -> None:
 
 def curve_range(shown: dict) -> tuple[float, float]:
     """What is shown of the returns: before training they may lie so low that all that follows is flat."""
-    levels = list(shown["references"].values()) or [0.0, 1.0]
+    levels = [shown["references"][name] for name in LEVELS if name in shown["references"]] or [0.0, 1.0]
     seen = np.concatenate([shown[f"curve_y_{k}"] for k in range(len(shown["lanes"]))])
     top, bottom = max(*levels, float(np.nanmax(seen))), min(levels)
     room = max(top - bottom, 0.1)
@@ -469,7 +484,7 @@ def draw_tape(axes, shown: dict, number: int, pair: int) -> None:
     axes.set_axis_off()
     real = (shown["valid"][number, pair] > 0).nonzero()[0]
     axes.set_xlim(0, 1)
-    axes.set_ylim(max(4, len(real)), 0)
+    axes.set_ylim(max(2, len(real)), 0)
     for place, t in enumerate(real):
         executing = shown["episode"][number, pair, t] == shown["episode"][number, pair].max()
         name = shown["actions"][shown["action"][number, pair, t]]

@@ -14,6 +14,7 @@ const WORDS = {
   problem: ["문제", "problem"], goal: ["목표", "goal"], mean: ["평균 리턴", "mean return"], here: ["이 트라이얼", "this trial"],
   nats: ["정보", "information"], steps: ["스텝", "steps"], seconds: ["초", "s"],
   curve: ["테스트 리턴", "Test return"], optimal: ["최적", "optimal"], walking: ["탐험 없이", "no exploration"],
+  information: ["정보를 가장 많이", "most information"],
   clock_seconds: ["학습 시간 (초)", "training seconds"], clock_env_steps: ["환경 스텝", "env steps"],
   legend: ["파랑은 탐험, 주황은 실행입니다. 네모는 버스, 마름모는 지도, 세모는 목표, +는 출발입니다.",
     "Blue explores, orange executes. A square is a bus, a diamond the map, a triangle the goal, + the start."],
@@ -99,7 +100,7 @@ function drawCurves(canvas, frame, theme) {
   const count = frame.lanes.length;
   const curves = frame.lanes.map((_, k) => [frame[`curve_x_${k}`], frame[`curve_y_${k}`]]);
   const longest = Math.max(1e-9, ...curves.map(([x]) => Math.max(...x))) || 1;
-  const levels = [["optimal", frame.references.optimal_return], ["walking", frame.references.no_exploration_return]].filter((l) => Number.isFinite(l[1]));
+  const levels = [["optimal", frame.references.optimal_return], ["information", frame.references.most_information], ["walking", frame.references.no_exploration_return]].filter((l) => Number.isFinite(l[1]));
   const seen = curves.flatMap(([, y]) => [...y]).filter(Number.isFinite);
   const bottom = Math.min(...(levels.length ? levels.map((l) => l[1]) : seen));
   const top = Math.max(...seen, ...levels.map((l) => l[1]));
