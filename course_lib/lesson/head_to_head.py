@@ -110,10 +110,10 @@ def results_matrix(more: list[dict] = ()) -> None:
         if method not in known.setdefault(task, []):
             known[task].append(method)
     methods = [m for m in dict.fromkeys([*METHODS, *(m for _, m in groups)]) if any(m in row for row in known.values())]
-    head = (cards.words(Bilingual("태스크", "task"), "span"), *(f"<code>{method}</code>" for method in methods))
+    head = (cards.words(Bilingual("태스크", "task"), "span"), *methods)
     body = []
     for task, fit in known.items():
-        cells = [f"<code>{task}</code>"]
+        cells = [f"<strong>{task}</strong>"]
         for method in methods:
             group = groups.get((task, method))
             if group:
@@ -122,7 +122,7 @@ def results_matrix(more: list[dict] = ()) -> None:
                 share = f"{reached(group)}/{len(group)}" if has_target(group) else f"n={len(group)}"
                 cells.append(f"{value}<br><small>({share})</small>")
             elif method in fit:
-                cells.append(f'<small style="color:{cards.QUIET_INK}">{cards.words(NOT_RUN, "span")}</small>')
+                cells.append(f'<small style="color:{cards.QUIET_INK};white-space:nowrap">{cards.words(NOT_RUN, "span")}</small>')
             else:
                 cells.append(UNFIT)
         body.append(tuple(cells))
@@ -133,7 +133,7 @@ def results_matrix(more: list[dict] = ()) -> None:
         "exploration to the optimum) and kept it to the end. Where no target is known, only the number of seeds. "
         f"{UNFIT} says that the method does not take the task.",
     )
-    cards.show(f'<div style="overflow-x:auto">{cards.table(head, body)}</div>{cards.quiet(note)}')
+    cards.show(f'<div style="overflow-x:auto;font-size:0.82em">{cards.table(head, body)}</div>{cards.quiet(note)}')
 
 
 def results_table(task: str | None = None, more: list[dict] = ()) -> None:
@@ -155,7 +155,7 @@ def results_table(task: str | None = None, more: list[dict] = ()) -> None:
     for (name, method), group in sorted(rows.items(), key=lambda item: item[0][0]):
         returns = [result["test_return"] for result in group if result["test_return"] is not None]
         lost = len(group) - len(returns)  # a training that ended without a number has failed; it is said
-        spread = f"{median(returns):.3f} ({min(returns):.3f} … {max(returns):.3f})" if returns else "–"
+        spread = f"{median(returns):.3f} ({min(returns):.3f}\u00a0…\u00a0{max(returns):.3f})" if returns else "–"
         reference = [group[0]["references"].get(key) for key in ("optimal_return", "no_exploration_return")]
         target = middle([result["seconds_to_target"] for result in group]) if has_target(group) else None
         body.append((
@@ -165,12 +165,12 @@ def results_table(task: str | None = None, more: list[dict] = ()) -> None:
             f"{reached(group)}/{len(group)}" if has_target(group) else "–",
             cards.words(NEVER, "span") if has_target(group) and target is None else "–" if target is None else f"{target:.0f}",
             f"{median(result['seconds'] for result in group):.0f}",
-            f"{median(result['env_steps'] for result in group) / 1e6:.2f} M",
+            f"{median(result['env_steps'] for result in group) / 1e6:.2f}\u00a0M",
         ))  # fmt: skip
     if not body:
         body = [(cards.words(NOT_RUN, "span"), *[""] * (len(head) - 1))]
     shown = cards.table(tuple(cards.words(word, "span") for word in head), body)
-    cards.show(f'<div style="overflow-x:auto">{shown}</div>')
+    cards.show(f'<div style="overflow-x:auto;font-size:0.9em">{shown}</div>')
 
 
 # -- the figure -------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ function write(element, [ko, en]) {
 const words = (key) => write(make("span"), WORDS[key]);
 const joined = (...parts) => [0, 1].map((i) => parts.map((p) => (Array.isArray(p) ? p[i] : p)).join(""));
 const decimals = (x, n = 2) => (Number.isFinite(x) ? (+x.toFixed(n) || 0).toFixed(n).replace("-", "−") : "–");
-const short = (x) => (x >= 1e6 ? `${+(x / 1e6).toPrecision(3)}M` : x >= 1e3 ? `${+(x / 1e3).toPrecision(3)}k` : `${+x.toPrecision(3)}`);
+const short = (x) => (x >= 1e6 ? `${+(x / 1e6).toPrecision(3)}M` : x >= 1e3 ? `${+(x / 1e3).toPrecision(3)}k` : `${+x.toPrecision(2)}`);
 
 function unpack({ values, arrays }, buffers) {
   const frame = { ...values };
