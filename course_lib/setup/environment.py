@@ -77,13 +77,18 @@ def venv_version():
         return None
 
 
+def extras_of(stamp):
+    """The extras of pyproject.toml that an earlier set-up installed; "core" stands for none."""
+    return set(stamp.get("extra", "core").split(",")) - {"core"}
+
+
 def is_ready(stamp, extra):
     """Whether a finished set-up holds what ``extra`` needs, in this place, by today's list."""
     return (
         stamp.get("finished") is True
         and stamp.get("place") == VENV  # a moved checkout leaves scripts that point to the old place
         and stamp.get("list") == wanted_list()
-        and (extra == "core" or stamp.get("extra") == extra)
+        and (extra == "core" or extra in extras_of(stamp))
     )
 
 
@@ -271,8 +276,9 @@ def set_up(extra):
         and version is not None
         and SUPPORTED[0] <= version <= SUPPORTED[1]
     )
-    # Once everything was asked for, a lesson started later must not look like less.
-    extra = "test" if kept and stamp.get("extra") == "test" else extra
+    # Once more was asked for, a lesson started later must not look like less.
+    extras = ({extra} - {"core"}) | (extras_of(stamp) if kept else set())
+    extra = ",".join(sorted(extras)) or "core"
 
     started = time.monotonic()
     if kept:
@@ -297,7 +303,7 @@ def set_up(extra):
     command = [VENV_PYTHON, "-I", "-m", "pip", "install", "--progress-bar", "off"]
     if os.environ.get("TORCH_INDEX"):
         command += ["--extra-index-url", os.environ["TORCH_INDEX"]]
-    run_logged([*command, "--editable", ".[test]" if extra == "test" else "."], started)
+    run_logged([*command, "--editable", f".[{extra}]" if extras else "."], started)
     run_logged([VENV_PYTHON, "-c", "import " + IMPORTS], started)
     shutil.rmtree(os.path.join(VENV, "tmp"), ignore_errors=True)
     write_stamp(finished=True, foreign=foreign, place=VENV, list=wanted_list(), extra=extra)

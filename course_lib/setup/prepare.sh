@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prepare the environment in .venv: `sh course_lib/setup/prepare.sh core` (or `test`).
+# Prepare the environment in .venv: `sh course_lib/setup/prepare.sh core` (or `test`, `book`).
 # This part finds a Python that really runs and fits; environment.py, beside it, does the rest.
 # Only shell built-ins are used here, so that it can also speak on a machine that lacks everything.
 #   PYTHON       use this interpreter and no other
