@@ -3,6 +3,7 @@
 # make test-browser   drive a real JupyterLab in a real browser      (needs Chromium)
 # make test-grading   grade all hostile submissions                  (minutes; needs bubblewrap)
 # make notebooks      build the notebooks from notebooks/source
+# make book           build the solved lessons as a book of web pages in build/book/html
 # make figures        draw the figures again from what was recorded: nothing is trained
 # make bench          measure the tasks' speed, the live view's cost and the methods (on a quiet machine)
 #
@@ -20,7 +21,7 @@ export PYTHON TORCH_INDEX
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help lab test test-browser test-grading notebooks figures bench
+.PHONY: help lab test test-browser test-grading notebooks book figures bench
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -59,6 +60,10 @@ test-grading:
 notebooks:
 	@$(PREPARE) test
 	$(VENV_PYTHON) -m course_lib.cli build
+
+book:
+	@$(PREPARE) book
+	$(VENV_PYTHON) -m course_lib.authoring.book
 
 figures:
 	@$(PREPARE) core
