@@ -4,9 +4,10 @@ import html
 import re
 
 import pytest
-from course_lib.agents import dream
+from course_lib.agents import dream, pearl
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.lesson import cards, dreaming, results, show_lines
+from course_lib.lesson import cards, dreaming, results, sampling, show_code, show_lines
+from course_lib.lesson.start import recording
 
 
 @pytest.fixture
@@ -26,6 +27,45 @@ def test_a_part_of_the_code_is_shown_as_it_stands_there(shown):
     text = shown(lambda: show_lines(dream.bottleneck, "upper bound", "return"))
     assert "from bottleneck in course_lib/agents/dream.py" in text
     assert "def bottleneck" not in text and "(code**2).sum(-1).mean()" in text
+
+
+def test_a_decorated_function_is_shown_from_its_own_file(shown):
+    for show in (show_code, lambda thing: show_lines(thing, "t, begins", "return networks.choose")):
+        text = shown(lambda show=show: show(pearl.play_trials))
+        assert "course_lib/agents/pearl.py" in text and "contextlib" not in text and "networks.choose" in text
+
+
+def test_the_recording_of_pearl_shows_posteriors_that_narrow_where_the_goal_was_found():
+    *_, last = recording("pearl_point-robot")
+    found = (last.trials.reward[:, :80] > 0).any(dim=1)  # before the fifth episode
+    width = last.spread[:, 80].prod(dim=-1)
+    assert 0.1 < float(found.float().mean()) < 0.9
+    assert float(width[found].max()) < 0.5 < float(width[~found].min())
+    page = sampling.posterior_figure(last, rows=(0, 7)).data
+    assert page.count("data:image/png") == 2 and bool(found[0]) and not bool(found[7])  # as the lesson says
+
+
+def test_the_first_episodes_of_a_recording_are_drawn():
+    *_, last = recording("pearl_point-robot")
+    page = sampling.first_episodes_figure({Bilingual("가", "A"): last}).data
+    assert f"{last.metrics['covered_first']:.2f}" in page and page.count("data:image/png") == 2
+
+
+def test_exact_sampling_parts_as_the_lesson_says():
+    returns = {
+        name: {held: sampling.sampled_by_episode(name, held, copies=10) for held in sampling.HELD}
+        for name in ("point-robot", "gridnavi")
+    }
+    robot = {held: float(by_episode[-1]) for held, by_episode in returns["point-robot"].items()}
+    grid = {held: float(by_episode.sum()) for held, by_episode in returns["gridnavi"].items()}
+    assert robot["refuted"] > robot["episode"] > 2 * robot["step"]
+    assert grid["refuted"] > grid["step"] > 2 * grid["episode"]
+    unknown = float("nan")
+    page = sampling.held_and_redrawn_figure(
+        returns, {"point-robot": [unknown] * 4 + [13.42], "gridnavi": [4.00, 11.07, 11.07, 11.07]}
+    ).data
+    assert page.count("data:image/png") == 2 and f"{returns['gridnavi']['step'][0]:.1f}" in page
+    assert sampling.walks_figure().data.count("data:image/png") == 2
 
 
 @pytest.mark.parametrize("first, last", [("no such line", "return"), ("upper bound", "no such line"), ("return", "def")])

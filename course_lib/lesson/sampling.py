@@ -23,7 +23,8 @@ from course_lib.tasks.point_robot import RADIUS
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, hangul_font
 
 __all__ = [
-    "HELD", "first_episodes_figure", "held_and_redrawn_figure", "posterior_figure", "sampled_by_episode", "walks_figure",
+    "HELD", "first_episodes_figure", "held_and_redrawn_figure", "posterior_figure", "sampled_by_episode",
+    "walks_figure",
 ]  # fmt: skip
 
 HELD = {  # how long z is held: (colour, dashes, marker, name)
@@ -136,7 +137,8 @@ def walks_figure(seed: int = 0, robot_problem: int | None = None, cell: tuple[in
         draw,
         Bilingual(
             "왼쪽 둘은 점 로봇, 오른쪽 둘은 GridNavi에서 한 트라이얼의 길. z를 유지하면 한 목표로 곧장 가고, 다시 뽑으면 점 로봇은 반원 가운데로, GridNavi는 칸 사이를 오간다.",
-            "The walks of one trial: two of the point robot, two of GridNavi. With z held each goes straight to one goal; redrawn, the "
+            "The walks of one trial: two of the point robot, two of GridNavi. With z held each goes straight to one "
+            "goal; redrawn, the "
             "point robot drifts to the middle of the half-circle, and in GridNavi it goes from cell to cell.",
         ),
     )
@@ -255,7 +257,8 @@ def first_episodes_figure(snapshots: dict[Bilingual, Snapshot]) -> HTML:
 
     def draw(say: Callable[[Bilingual], str]) -> Figure:
         figure = _figure(4.0 * len(snapshots), 2.6)
-        for axes, (name, snapshot) in zip(figure.subplots(1, len(snapshots)), snapshots.items(), strict=True):
+        panels = figure.subplots(1, len(snapshots), squeeze=False)[0]
+        for axes, (name, snapshot) in zip(panels, snapshots.items(), strict=True):
             task = make_task(snapshot.task)
             _draw_plane(axes, task, None)
             for row in range(len(snapshot.trials.problem)):

@@ -44,7 +44,7 @@ def start(lesson: str):
 
 def show_code(*things) -> None:
     """Show the source of the library's own functions and classes: what runs, not a copy of it."""
-    for thing in things:
+    for thing in map(inspect.unwrap, things):  # of a decorated function, its own file and not the decorator's
         path = Path(inspect.getsourcefile(thing)).relative_to(Path(course_lib.__file__).parents[1]).as_posix()
         label = Bilingual(f"`{path}`에서", f"from `{path}`")
         cards.show(cards.quiet(label) + cards.python(inspect.getsource(thing)))
@@ -56,6 +56,7 @@ def show_lines(thing, first: str, last: str) -> None:
     Raises:
         CourseError: there is no such line any more, so that a lesson can't show something else unnoticed.
     """
+    thing = inspect.unwrap(thing)
     source, _ = inspect.getsourcelines(thing)
     begin = next((number for number, line in enumerate(source) if first in line), None)
     end = next((number for number, line in enumerate(source) if last in line and number >= (begin or 0)), None)

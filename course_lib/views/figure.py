@@ -54,7 +54,7 @@ WORDS = {
     "time": Bilingual("스텝 t", "step t"),
     "units": Bilingual("유닛", "units"),
     "points": Bilingual("은닉 상태의 2차원 투영", "Hidden states in two dimensions"),
-    "latent": Bilingual("에피소드마다의 사후 분포 q(z|c)", "Posterior q(z|c) by episode"),
+    "latent": Bilingual("사후 분포 q(z|c)", "Posterior q(z|c)"),
     "walk": Bilingual("그것이 이끈 에피소드", "The episode it led to"),
     "episode": Bilingual("에피소드", "episode"),
     "probe": Bilingual("은닉 상태에서 문제 읽기", "Reading the problem from h"),
@@ -437,5 +437,5 @@ PANELS = (
     ("actions", lambda frame: "action_share" in frame, draw_actions),
     ("heat", lambda frame: "hidden" in frame and not told_whole(frame), draw_heat),
     ("points", lambda frame: "points" in frame and not told_whole(frame), draw_points),
-    ("probe", lambda frame: "probe" in frame, draw_probe),
+    ("probe", lambda frame: "probe" in frame and not told_whole(frame), draw_probe),
 )

@@ -183,7 +183,8 @@ register(
         why=Bilingual(
             "강의의 여덟 줄과 다른 곳은 하나입니다. `draw`가 안쪽 반복문이 아니라 바깥쪽 반복문에 있습니다. 그래서 $z$ 하나가 한 에피소드 내내 행동을 이끕니다. "
             "경험은 에피소드가 바뀌어도 그대로 남습니다.",
-            "It differs from the lecture's eight lines in one place: `draw` stands in the outer loop, not in the inner one. So one $z$ "
+            "It differs from the lecture's eight lines in one place: `draw` stands in the outer loop, not in the "
+            "inner one. So one $z$ "
             "leads the whole episode. The experiences stay when a new episode begins.",
         ),
         hints=(
@@ -193,7 +194,8 @@ register(
             ),
             Bilingual(
                 "에피소드가 시작할 때: `state = world.reset()`과 `z = draw(experiences)`. `experiences = []`는 트라이얼에 한 번뿐입니다.",
-                "When an episode begins: `state = world.reset()` and `z = draw(experiences)`. `experiences = []` comes once a trial.",
+                "When an episode begins: `state = world.reset()` and `z = draw(experiences)`. `experiences = []` "
+                "comes once a trial.",
             ),
             Bilingual(
                 "안쪽에서 `action = act(state, z)`, `reward, arrived = world.step(action)`, "
@@ -209,7 +211,8 @@ register(
                 redrawn_at_each_step,
                 Bilingual(
                     "스텝마다 $z$를 다시 뽑았습니다. 강의의 다섯째 줄 그대로입니다. 사후 샘플링은 에피소드가 시작할 때만 뽑습니다.",
-                    "This draws $z$ again at each step, as line 5 of the lecture does. Posterior sampling draws when an episode begins.",
+                    "This draws $z$ again at each step, as line 5 of the lecture does. Posterior sampling draws when "
+                    "an episode begins.",
                 ),
             ),
             WrongAnswer(
@@ -217,7 +220,8 @@ register(
                 _sampling_once,
                 Bilingual(
                     "$z$를 트라이얼에 한 번만 뽑았습니다. 경험을 모아도 쓰지 않습니다. 에피소드마다 다시 뽑으십시오.",
-                    "This draws $z$ once a trial, and what was experienced is never used. Draw again when each episode begins.",
+                    "This draws $z$ once a trial, and what was experienced is never used. Draw again when each "
+                    "episode begins.",
                 ),
             ),
             WrongAnswer(
@@ -225,7 +229,8 @@ register(
                 _sampling_forgetful,
                 Bilingual(
                     "에피소드마다 `experiences`를 비웠습니다. 사후 분포는 트라이얼 전체의 경험에서 나옵니다.",
-                    "`experiences` is emptied with each episode. The posterior is that of all experiences of the trial.",
+                    "`experiences` is emptied with each episode. The posterior is that of all experiences of the "
+                    "trial.",
                 ),
             ),
             WrongAnswer(
@@ -241,7 +246,8 @@ register(
                 _sampling_standing,
                 Bilingual(
                     "`state`를 새로 도착한 곳으로 바꾸지 않았습니다. 정책은 아직 출발점에 있다고 여깁니다.",
-                    "`state` does not become where the step led. The policy believes that it still stands at the start.",
+                    "`state` does not become where the step led. The policy believes that it still stands at the "
+                    "start.",
                 ),
             ),
         ),
@@ -336,21 +342,28 @@ register(
         why=Bilingual(
             "밀도를 곱하면 지수가 더해집니다. $z^2$의 계수인 정밀도 $1/\\sigma_n^2$이 더해지고, $z$의 계수인 $\\mu_n/\\sigma_n^2$이 더해집니다. "
             "더하기에는 순서가 없으므로 전이의 순서가 결과를 바꿀 수 없습니다.",
-            "Multiplying densities adds exponents. The coefficients of $z^2$, the precisions $1/\\sigma_n^2$, add up, and so do those of "
-            "$z$, which are $\\mu_n/\\sigma_n^2$. A sum has no order, so the order of the transitions can't change the result.",
+            "Multiplying densities adds exponents. The coefficients of $z^2$, the precisions $1/\\sigma_n^2$, add up, "
+            "and so do those of "
+            "$z$, which are $\\mu_n/\\sigma_n^2$. A sum has no order, so the order of the transitions can't change "
+            "the result.",
         ),
         hints=(
             Bilingual(
                 "전이를 하나 더 보면 분산은 줄어야 합니다. 무엇이 더해져야 분산이 줄어듭니까?",
-                "One more transition should make the variance smaller. What has to add up, so that the variance shrinks?",
+                "One more transition should make the variance smaller. What has to add up, so that the variance "
+                "shrinks?",
             ),
             Bilingual(
-                "$1/\\sigma^2 = \\sum_n 1/\\sigma_n^2$이고 $\\mu = \\sigma^2 \\sum_n \\mu_n/\\sigma_n^2$입니다. 합은 축 1에서 냅니다.",
-                "$1/\\sigma^2 = \\sum_n 1/\\sigma_n^2$ and $\\mu = \\sigma^2 \\sum_n \\mu_n/\\sigma_n^2$. The sums are over axis 1.",
+                "$1/\\sigma^2 = \\sum_n 1/\\sigma_n^2$이고 $\\mu = \\sigma^2 \\sum_n \\mu_n/\\sigma_n^2$입니다. 합은 축 1에서 "
+                "냅니다.",
+                "$1/\\sigma^2 = \\sum_n 1/\\sigma_n^2$ and $\\mu = \\sigma^2 \\sum_n \\mu_n/\\sigma_n^2$. The sums "
+                "are over axis 1.",
             ),
             Bilingual(
-                "`precision = 1 / variance`, `together = 1 / precision.sum(dim=1)`, 평균은 `together * (precision * mean).sum(dim=1)`입니다.",
-                "`precision = 1 / variance`, `together = 1 / precision.sum(dim=1)`; the mean is `together * (precision * mean).sum(dim=1)`.",
+                "`precision = 1 / variance`, `together = 1 / precision.sum(dim=1)`, 평균은 `together * (precision * "
+                "mean).sum(dim=1)`입니다.",
+                "`precision = 1 / variance`, `together = 1 / precision.sum(dim=1)`; the mean is `together * "
+                "(precision * mean).sum(dim=1)`.",
             ),
         ),
         cases=_factor_cases,
@@ -368,8 +381,9 @@ register(
                 "added like random variables",
                 _product_added,
                 Bilingual(
-                    "확률변수의 *합*을 구했습니다. 여기서는 *밀도*를 곱합니다. 분산이 아니라 정밀도 $1/\\sigma^2$이 더해집니다.",
-                    "This is the *sum* of random variables. Here *densities* are multiplied: precisions $1/\\sigma^2$ add up, not variances.",
+                    "확률변수의 **합**을 구했습니다. 여기서는 **밀도**를 곱합니다. 분산이 아니라 정밀도 $1/\\sigma^2$이 더해집니다.",
+                    "This is the **sum** of random variables. Here **densities** are multiplied: precisions $1/\\sigma^2$ "
+                    "add up, not variances.",
                 ),
             ),
             WrongAnswer(
@@ -377,7 +391,8 @@ register(
                 _product_by_deviations,
                 Bilingual(
                     "$1/\\sigma_n$으로 무게를 달았습니다. 정밀도는 $1/\\sigma_n^2$이고, 인자 `variance`는 이미 $\\sigma_n^2$입니다.",
-                    "The weights are $1/\\sigma_n$. A precision is $1/\\sigma_n^2$, and `variance` is $\\sigma_n^2$ already.",
+                    "The weights are $1/\\sigma_n$. A precision is $1/\\sigma_n^2$, and `variance` is $\\sigma_n^2$ "
+                    "already.",
                 ),
             ),
             WrongAnswer(
@@ -386,7 +401,8 @@ register(
                 Bilingual(
                     "정밀도에 1을 더했습니다. 사전 분포를 한 번 더 곱한 것입니다. 이 함수는 받은 것만 곱합니다. 우리 코드에서는 사전 분포도 "
                     "받은 것 가운데 하나입니다.",
-                    "A precision of 1 is added: the prior once more. This function multiplies what it is given. In our code the prior is one of "
+                    "A precision of 1 is added: the prior once more. This function multiplies what it is given. In "
+                    "our code the prior is one of "
                     "these already.",
                 ),
             ),
@@ -403,7 +419,8 @@ register(
                 _product_mean_precision,
                 Bilingual(
                     "정밀도를 더하지 않고 평균 냈습니다. 평균은 맞지만, 많이 보아도 분산이 줄지 않습니다.",
-                    "The precisions are averaged, not added. The mean is right, but the variance does not shrink with what is seen.",
+                    "The precisions are averaged, not added. The mean is right, but the variance does not shrink with "
+                    "what is seen.",
                 ),
             ),
         ),
@@ -475,13 +492,15 @@ register(
         solution=kl_to_prior,
         why=Bilingual(
             "두 가우시안의 로그 밀도의 차이를 사후 분포에 대해 평균 내면 이 식이 됩니다. $\\mu = 0$이고 $\\sigma = 1$일 때만 0이고, 다른 곳에서는 양수입니다.",
-            "The mean, under the posterior, of the difference of the two log densities. It is 0 at $\\mu = 0$, $\\sigma = 1$ alone and "
+            "The mean, under the posterior, of the difference of the two log densities. It is 0 at $\\mu = 0$, "
+            "$\\sigma = 1$ alone and "
             "positive everywhere else.",
         ),
         hints=(
             Bilingual(
                 "먼저 검산할 값을 정하십시오. 사후 분포가 사전 분포와 같으면 0이어야 하고, 결코 음수가 아니어야 합니다.",
-                "First decide how to check it: where the posterior is the prior it must be 0, and it must never be negative.",
+                "First decide how to check it: where the posterior is the prior it must be 0, and it must never be "
+                "negative.",
             ),
             Bilingual(
                 "성분마다 $\\frac12(\\mu^2 + \\sigma^2 - 1 - \\ln \\sigma^2)$입니다.",
@@ -499,7 +518,8 @@ register(
                 _kl_reversed,
                 Bilingual(
                     "방향이 반대입니다. 이것은 $\\mathrm{KL}(p \\Vert q)$이고, 하한에 나오는 것은 $\\mathrm{KL}(q \\Vert p)$입니다.",
-                    "This is the other direction, $\\mathrm{KL}(p \\Vert q)$. The bound has $\\mathrm{KL}(q \\Vert p)$.",
+                    "This is the other direction, $\\mathrm{KL}(p \\Vert q)$. The bound has $\\mathrm{KL}(q \\Vert "
+                    "p)$.",
                 ),
             ),
             WrongAnswer(
@@ -515,7 +535,8 @@ register(
                 _kl_sign,
                 Bilingual(
                     "로그의 부호가 반대입니다. 분산이 작을 때 값이 음수가 됩니다. KL 발산은 음수일 수 없습니다.",
-                    "The logarithm has the wrong sign. Where the variance is small this is negative, and a KL never is.",
+                    "The logarithm has the wrong sign. Where the variance is small this is negative, and a KL never "
+                    "is.",
                 ),
             ),
             WrongAnswer(
@@ -627,9 +648,10 @@ register(
         reference=_losses_reference,
         solution=pearl_losses,
         why=Bilingual(
-            "크리틱의 손실은 $z$가 무엇을 예측해야 하는지, 곧 보상을 말해 줍니다. 행위자의 손실은 값이 *커 보이는* $z$를 원합니다. 목표가 어디인지는 상관하지 않습니다. "
+            "크리틱의 손실은 $z$가 무엇을 예측해야 하는지, 곧 보상을 말해 줍니다. 행위자의 손실은 값이 **커 보이는** $z$를 원합니다. 목표가 어디인지는 상관하지 않습니다. "
             "그래서 행위자에게는 $z$를 알려만 주고, 그래디언트는 돌려보내지 않습니다.",
-            "The critic's loss says what $z$ has to predict: rewards. The actor's would like a $z$ for which the value *looks* large, "
+            "The critic's loss says what $z$ has to predict: rewards. The actor's would like a $z$ for which the "
+            "value **looks** large, "
             "wherever the goal is. So the actor is told $z$, and sends no gradient back.",
         ),
         hints=(
@@ -638,12 +660,15 @@ register(
                 "Both losses read $z$. Whose gradient should pass through $z$ to the encoder?",
             ),
             Bilingual(
-                "크리틱: `(value(state, action, z) - target) ** 2`의 평균. 행위자: *자신의* 행동의 값이 커지도록, 부호를 바꿔서.",
-                "Critic: the mean of `(value(state, action, z) - target) ** 2`. Actor: the value of *its own* action is to grow, so with a minus.",
+                "크리틱: `(value(state, action, z) - target) ** 2`의 평균. 행위자: **자신의** 행동의 값이 커지도록, 부호를 바꿔서.",
+                "Critic: the mean of `(value(state, action, z) - target) ** 2`. Actor: the value of **its own** action "
+                "is to grow, so with a minus.",
             ),
             Bilingual(
-                "`told = z.detach()`, `actor_loss = -value(state, policy(state, told), told).mean()`. `z`가 두 군데에 나오는 것에 주의하십시오.",
-                "`told = z.detach()`, `actor_loss = -value(state, policy(state, told), told).mean()`. Mind that `z` occurs twice.",
+                "`told = z.detach()`, `actor_loss = -value(state, policy(state, told), told).mean()`. `z`가 두 군데에 나오는 "
+                "것에 주의하십시오.",
+                "`told = z.detach()`, `actor_loss = -value(state, policy(state, told), told).mean()`. Mind that `z` "
+                "occurs twice.",
             ),
         ),
         cases=_losses_cases,
@@ -654,7 +679,8 @@ register(
                 _losses_both_teach,
                 Bilingual(
                     "행위자의 그래디언트도 인코더로 흐릅니다. 그러면 인코더는 값이 커 보이는 $z$를 만들려고 합니다. `z`는 행위자의 손실에 두 번 나옵니다.",
-                    "The actor's gradient reaches the encoder as well, which will then make a $z$ whose value looks large. Mind that "
+                    "The actor's gradient reaches the encoder as well, which will then make a $z$ whose value looks "
+                    "large. Mind that "
                     "`z` occurs twice in the actor's loss.",
                 ),
             ),
@@ -686,8 +712,9 @@ register(
                 "the value of the action taken",
                 _losses_taken_action,
                 Bilingual(
-                    "버퍼에 있던 행동의 값을 썼습니다. 행위자는 *자신이 고를* 행동 `policy(state, z)`를 고칩니다.",
-                    "This values the action from the buffer. The actor mends the one that it *would choose*, `policy(state, z)`.",
+                    "버퍼에 있던 행동의 값을 썼습니다. 행위자는 **자신이 고를** 행동 `policy(state, z)`를 고칩니다.",
+                    "This values the action from the buffer. The actor mends the one that it **would choose**, "
+                    "`policy(state, z)`.",
                 ),
             ),
         ),
@@ -773,8 +800,10 @@ register(
         why=Bilingual(
             "아직 일어나지 않은 스텝의 자리에는 평균 0, 분산 1이 들어 있습니다. 그것도 곱하면 사전 분포를 백 번 곱한 셈이 되어, 아무것도 보지 않은 사후 분포의 표준편차가 "
             "1이 아니라 0.1이 됩니다. 없는 인자의 정밀도는 0이어야 합니다.",
-            "Where a step has not happened yet stand mean 0 and variance 1. Multiplied in, they are a hundred more priors, and the "
-            "posterior that has seen nothing has a deviation of 0.1 instead of 1. A factor that is not there has precision 0.",
+            "Where a step has not happened yet stand mean 0 and variance 1. Multiplied in, they are a hundred more "
+            "priors, and the "
+            "posterior that has seen nothing has a deviation of 0.1 instead of 1. A factor that is not there has "
+            "precision 0.",
         ),
         hints=(
             Bilingual(
@@ -783,7 +812,8 @@ register(
             ),
             Bilingual(
                 "인자 셋 가운데 하나를 한 번도 쓰지 않았습니다. 오류도 경고도 나지 않는 까닭은 빈자리에도 수가 들어 있기 때문입니다.",
-                "One of the three arguments is never used. No error and no warning, because empty places hold numbers too.",
+                "One of the three arguments is never used. No error and no warning, because empty places hold numbers "
+                "too.",
             ),
             Bilingual(
                 "`precision = seen[..., None] / variance`로 바꾸십시오. 없는 인자의 정밀도가 0이 됩니다.",
@@ -805,8 +835,9 @@ register(
                 "variances of zero",
                 _seen_variances_zeroed,
                 Bilingual(
-                    "없는 인자의 *분산*을 0으로 만들었습니다. 그것은 무한히 확실하다는 뜻입니다. 0이어야 하는 것은 정밀도입니다.",
-                    "The *variance* of what is not there becomes 0, which means infinitely certain. It is the precision that should be 0.",
+                    "없는 인자의 **분산**을 0으로 만들었습니다. 그것은 무한히 확실하다는 뜻입니다. 0이어야 하는 것은 정밀도입니다.",
+                    "The **variance** of what is not there becomes 0, which means infinitely certain. It is the "
+                    "precision that should be 0.",
                 ),
             ),
             WrongAnswer(
@@ -814,7 +845,8 @@ register(
                 _seen_averaged,
                 Bilingual(
                     "있는 인자의 정밀도를 평균 냈습니다. 그러면 많이 보아도 확신이 자라지 않습니다.",
-                    "The precisions of those that are there are averaged. Then certainty does not grow with what is seen.",
+                    "The precisions of those that are there are averaged. Then certainty does not grow with what is "
+                    "seen.",
                 ),
             ),
             WrongAnswer(
@@ -852,7 +884,8 @@ ask(
                 Bilingual("점 로봇의 행동은 연속입니다", "the point robot's actions are continuous"),
                 Bilingual(
                     "행동이 정수여도 같습니다. 양쪽으로 20칸인 복도에서 다시 뽑으면 4 에피소드 안에 목표를 찾는 트라이얼이 42%뿐이고, 유지하면 모두 찾습니다.",
-                    "With whole numbers it is the same: in a corridor of 20 cells to either side, redrawing finds the goal within 4 episodes "
+                    "With whole numbers it is the same: in a corridor of 20 cells to either side, redrawing finds the "
+                    "goal within 4 episodes "
                     "in 42% of the trials, holding in all.",
                 ),
             ),
@@ -860,7 +893,8 @@ ask(
                 Bilingual("한 스텝이 $z$를 반박하는지입니다", "whether one step can refute $z$"),
                 Bilingual(
                     "GridNavi에서는 발을 디딘 칸마다 답이 나옵니다. 점 로봇은 여섯에서 여덟 걸음을 한쪽으로 가야 처음으로 무언가를 알게 됩니다.",
-                    "In GridNavi each cell stood on gives an answer. The point robot has to go six to eight steps one way before it learns anything.",
+                    "In GridNavi each cell stood on gives an answer. The point robot has to go six to eight steps one "
+                    "way before it learns anything.",
                 ),
                 right=True,
             ),
@@ -945,7 +979,8 @@ ask(
         id="2.d",
         text=Bilingual(
             "정확한 사후 샘플링은 다섯 에피소드 안에 목표를 찾는 비율이 0.61인데 우리의 PEARL은 0.27~0.43입니다. 가장 큰 까닭은 무엇입니까?",
-            "Exact posterior sampling finds the goal within five episodes in 0.61 of the trials, our PEARL in 0.27~0.43. What is the main reason?",
+            "Exact posterior sampling finds the goal within five episodes in 0.61 of the trials, our PEARL in "
+            "0.27~0.43. What is the main reason?",
         ),
         choices=(
             Choice(
@@ -959,7 +994,8 @@ ask(
                 Bilingual("허탕 친 에피소드에서 배우지 못해서", "it learns nothing from an episode that found nothing"),
                 Bilingual(
                     "허탕 친 에피소드 뒤에도 사후 분포가 사전 분포에 머뭅니다. 정확한 신념은 그곳의 목표를 지웁니다.",
-                    "After an episode that found nothing, its posterior stays at the prior. The exact belief rules out the goals that lie there.",
+                    "After an episode that found nothing, its posterior stays at the prior. The exact belief rules "
+                    "out the goals that lie there.",
                 ),
                 right=True,
             ),

@@ -67,7 +67,7 @@ const WORDS = {
   byAction: ["색: 행동", "colour: action"],
   chosen: ["고른 트라이얼", "the chosen trial"],
   variance: ["분산", "variance"],
-  latent: ["에피소드마다의 사후 분포 q(z|c)", "Posterior q(z|c) by episode"],
+  latent: ["사후 분포 q(z|c)", "Posterior q(z|c)"],
   walk: ["그것이 이끈 에피소드", "The episode it led to"],
   prior: ["사전 분포", "prior"],
   deviation: ["표준편차", "standard deviation"],
@@ -443,8 +443,9 @@ const PANELS = [
       const { theme, g } = pen;
       const [, K, D] = f.latent_mean.shape;
       const now = episodeAt(f, ui);
+      const wide = 2.6 * Math.max(1, (pen.w - 40) / (pen.h - 38)); // as many pixels a unit as upwards: a circle is round
       const s = D > 1
-        ? pen.axes([-2.6, 2.6], [-2.6, 2.6], { xLabel: `z${f.latent_axes[0] + 1}`, xFormat: (v) => v, yFormat: (v) => v })
+        ? pen.axes([-wide, wide], [-2.6, 2.6], { xLabel: `z${f.latent_axes[0] + 1}`, xFormat: (v) => v, yFormat: (v) => v })
         : pen.axes([-2.6, 2.6], [K + 0.6, -0.6], { xLabel: "z", xFormat: (v) => v, yFormat: (v) => (Number.isInteger(v) && v > 0 && v <= K ? v : ""), yTicks: K });
       const shape = (parts, y, size, color, width, dash) => {
         const [[m, d], second] = parts;
@@ -607,7 +608,7 @@ const PANELS = [
   },
   {
     key: "probe",
-    shown: (f) => f.probe,
+    shown: (f) => f.probe && !toldWhole(f),
     legend: (f) => [["line", "explore", "probeLine"], ...(f.probe_best ? [["line", "ink", "best"]] : []), ["dash", "soft", "chance"], ...(f.city ? [["square", "execute", "begins"]] : [])],
     value: (f, ui) => (Number.isFinite(f.probe[ui.t]) ? `${Math.round(100 * f.probe[ui.t])} %` : "–"),
     words: (f, ui) =>
