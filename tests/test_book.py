@@ -27,7 +27,8 @@ def pages(tmp_path_factory) -> Path:
 def test_a_page_holds_both_languages_and_what_was_stored(pages):
     page = (pages / "99_toy.html").read_text(encoding="utf-8")
     article = page[page.index('class="bd-article"') :]
-    for lang, prose, output in (("ko", "보상은", "저장된 출력 42"), ("en", "The reward is", "stored output 42")):
+    shown = {"ko": ("보상은", "저장된 출력 $x_1$"), "en": ("The reward is", "stored output $x_1$")}
+    for lang, (prose, output) in shown.items():
         assert re.search(rf'<div lang="{lang}">\s*<p>{prose}', article)
         assert f'<div lang="{lang}">{output}</div>' in article
     assert "executed again" in article and "SystemExit: " not in article  # the code is shown, not run

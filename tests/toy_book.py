@@ -23,8 +23,8 @@ The reward is $r_t$.
 
 def write_toy(folder: Path, prose: str = PROSE) -> Path:
     """A notebook whose code cell would fail, with an output stored in it; returns ``folder``."""
-    html = '<div lang="ko">저장된 출력 42</div><div lang="en">stored output 42</div>'
-    output = new_output("display_data", data={"text/html": html, "text/plain": "42"})
+    html = '<div lang="ko">저장된 출력 $x_1$</div><div lang="en">stored output $x_1$</div>'
+    output = new_output("display_data", data={"text/html": html, "text/plain": "x"})
     code = new_code_cell("raise SystemExit('executed again')", execution_count=1, outputs=[output])
     notebook = new_notebook(cells=[new_markdown_cell(prose), code])
     notebook.metadata = nbformat.from_dict({"language_info": {"name": "python"}})

@@ -39,7 +39,8 @@ def test_one_press_switches_prose_and_outputs_and_is_remembered(browser, tmp_pat
     assert showing() == ([False, False], [True, True])
     page.reload()
     assert showing() == ([False, False], [True, True])
-    page.locator(".bd-article [lang=en] mjx-container").wait_for()  # the formula, drawn offline
+    for place in (".bd-article [lang=en] p", ".text_html [lang=en]"):
+        page.locator(f"{place} mjx-container").wait_for()  # the formulas of prose and output, drawn offline
     page.goto(first.as_uri())
     assert page.evaluate("document.documentElement.dataset.courseLang") == "en"
     pressed = page.get_by_role("button", name="English", exact=True)

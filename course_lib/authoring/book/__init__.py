@@ -3,8 +3,8 @@
 Sphinx reads the notebooks as they are (myst-nb; nothing is executed again), and sphinx-book-theme draws them.
 Jupyter Book 2 was the other candidate: it needs Node, which nothing else in this course does.
 
-The switch is ``lesson/static/language.js`` itself. Only two things about it depend on the page: where the other
-language is hidden, and what shows the buttons. A book has no widget, so its page does the latter.
+The switch is ``lesson/static/language.js`` itself. Only two things about it depend on the page: where the
+other language is hidden, and what shows the buttons. A book has no widget, so its page does the latter.
 """
 
 from __future__ import annotations

@@ -8,7 +8,10 @@ nb_execution_mode = "off"  # what a reader sees is what the repository holds
 smartquotes = False  # quotation marks stay as the lessons write them
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_dmath_double_inline = True  # as in Jupyter: $$…$$ within a paragraph
-myst_mathjax_classes = "tex2jax_process|mathjax_process|math|text_html"  # formulas in stored outputs too
+# In the stored outputs, too, formulas stand between dollars; in the prose MyST has already found them.
+# The MathJax that comes along is version 3; it reads this setting as version 4 does.
+myst_mathjax_classes = "tex2jax_process|mathjax_process|math|text_html"
+mathjax4_config = {"tex": {"inlineMath": [["\\(", "\\)"], ["$", "$"]]}}
 
 templates_path = ["templates"]
 html_theme = "sphinx_book_theme"
