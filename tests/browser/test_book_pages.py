@@ -14,6 +14,10 @@ from toy_book import write_toy  # noqa: E402
 
 from course_lib.authoring import book  # noqa: E402
 
+NOTE_THE_LANGUAGE_AT_FIRST = """new MutationObserver(() => {
+    if (document.body) window.atFirst ??= document.documentElement.dataset.courseLang ?? "both";
+}).observe(document, { childList: true, subtree: true });"""
+
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("myst_nb") is None, reason="the extra `book` is not installed; `make book` does"
 )
@@ -37,8 +41,10 @@ def test_one_press_switches_prose_and_outputs_and_is_remembered(browser, tmp_pat
     assert showing() == ([True, True], [False, False])
     page.get_by_role("button", name="English", exact=True).click()
     assert showing() == ([False, False], [True, True])
+    page.add_init_script(NOTE_THE_LANGUAGE_AT_FIRST)
     page.reload()
     assert showing() == ([False, False], [True, True])
+    assert page.evaluate("window.atFirst") == "en"  # the other language never flashes up
     for place in (".bd-article [lang=en] p", ".text_html [lang=en]"):
         page.locator(f"{place} mjx-container").wait_for()  # the formulas of prose and output, drawn offline
     page.goto(first.as_uri())
