@@ -20,6 +20,7 @@ LESSONS = {
     "01": Bilingual("종단간 최적화의 한계", "The limits of end-to-end optimisation"),
     "02": Bilingual("잠재 변수 z와 사후 샘플링", "Latent z and posterior sampling"),
     "03": Bilingual("탐험과 실행을 나눕니다", "Decoupling exploration from execution"),
+    "04": Bilingual("다른 해법들", "Other solutions"),
     "05": Bilingual("정면 비교", "Head to head"),
 }
 
