@@ -17,7 +17,7 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import knowledge_of, pearl_upper_bound
 from course_lib.exact.references import references_of
 from course_lib.lesson import head_to_head
-from course_lib.tasks import make_task
+from course_lib.tasks import Trials, make_task
 from course_lib.views import jobs, side_by_side
 from course_lib.views.live import packed
 from course_lib.views.side_by_side import SideBySide, common_pairs, frame, race
@@ -73,7 +73,8 @@ def test_a_race_that_is_left_closes_its_lanes():
         finally:
             closed.append(name)
 
-    going = race({"a": lane("a"), "b": lane("b")})
+    lanes = {"a": lane("a"), "b": lane("b")}  # held here, so that nothing but the race closes them
+    going = race(lanes)
     next(going)
     going.close()
     assert closed == ["a", "b"]
@@ -106,11 +107,20 @@ def test_all_lanes_show_the_same_problem_and_goal(ended):
     for number, snapshot in enumerate(ended[-1].each.values()):
         rows = side_by_side.rows_of(snapshot.trials, pairs)
         assert snapshot.trials.problem[rows].tolist() == [problem for problem, _ in pairs]
+        assert snapshot.trials.instruction[rows].max(dim=1).values.tolist() == [asked for _, asked in pairs]
         few = snapshot.trials.map(lambda x, rows=rows: x[rows])
-        steps = few.valid.shape[1]
-        assert shown["state"][number, :, :steps].tolist() == few.state.tolist()
-        assert not shown["valid"][number, :, steps:].any()  # what was added to fit the longest does not count
+        assert shown["state"][number].tolist() == few.state.tolist()
         assert shown["return"][number].tolist() == pytest.approx(few.returns(CITY.trial).tolist())
+
+
+def test_what_is_added_to_fit_the_longest_lane_does_not_count():
+    (whole,) = looks(1)
+    columns = {name: column if name == "problem" else column[:, :15] for name, column in vars(whole.trials).items()}
+    cut = replace(whole, trials=Trials(**columns))
+    (together,) = race({"whole": [whole], "cut": [cut]})
+    shown = frame(together, CITY)
+    assert shown["valid"].shape[2] == whole.trials.valid.shape[1] > 15 and shown["valid"][1, :, :15].any()
+    assert cut.trials.valid[:, -1].any() and not shown["valid"][1, :, 15:].any()
 
 
 def test_where_all_goals_were_played_they_take_turns():
