@@ -14,10 +14,10 @@ import nbformat
 import pytest
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-BUGS_TO_MEND = {"1.4", "2.5", "3.5", "5.5"}  # their stub is a function that runs and is wrong
+BUGS_TO_MEND = {"1.4", "2.5", "3.5", "4.4", "5.5"}  # their stub is a function that runs and is wrong
 SHORT_TRAINING = """
 def stream(*names, _whole=stream, **settings):
-    few = {} if names[0] == "pearl" else dict(trials=32)  # which has no such setting
+    few = {} if names[0] in ("pearl", "dpt") else dict(trials=32)  # which have no such setting
     return _whole(*names, **settings | dict(updates=2) | few)
 """
 
@@ -53,7 +53,7 @@ def lesson(name: str):
     return notebook, [cell.source for cell in code]
 
 
-LESSONS = ["00_start_here", "01_end_to_end", "02_posterior_sampling", "03_decoupling", "05_head_to_head"]
+LESSONS = ["00_start_here", "01_end_to_end", "02_posterior_sampling", "03_decoupling", "04_other_solutions", "05_head_to_head"]
 
 
 @pytest.mark.parametrize("name", LESSONS)

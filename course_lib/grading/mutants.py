@@ -50,6 +50,22 @@ SAME_MEANING: dict[str, dict[str, str]] = {
         "return math.log(belief.shape[1]) + log_guess.mean()": "the last axis is axis 1",
         "return math.log(guess.shape[-1]) + log_guess.mean()": "the two arguments have the same shape",
     },
+    "4.1": {
+        "return (informed.gather(-1, came) - guessed.gather(-1, came))[..., -1]": "the last axis has one entry",
+    },
+    "4.2": {
+        "before = torch.cat([torch.zeros_like(log_variance[:, :1]), mean[:, :-1]], dim=1)": "zeros of the same shape",
+        "log_before = torch.cat([torch.zeros_like(log_variance[:, :1]), log_variance[:, :-1]], dim=1)": "zeros of the same shape",
+    },
+    "4.3": {
+        "left = episodes - torch.arange(explored.shape[1])": "the same device, on a CPU",
+        "given = torch.cat([torch.zeros_like(exploited[:, :1]), explored[:, :-1].cumsum(dim=1)], dim=1)": "zeros of the same shape",
+        "left = episodes - torch.arange(exploited.shape[1], device=explored.device)": "the two arguments have the same shape",
+        "left = episodes - torch.arange(explored.shape[1], device=exploited.device)": "the same device",
+    },
+    "4.4": {
+        "favourite = F.one_hot(arm, chances.shape[1])": "as many chances as shares",
+    },
 }
 
 
