@@ -134,7 +134,8 @@ def test_where_all_goals_were_played_they_take_turns():
 def test_a_frame_can_be_sent_and_drawn_in_both_languages(ended):
     shown = frame(ended[-1], CITY)
     content, buffers = packed(shown)
-    assert {"lanes", "references", "city", "pair_problem"} - {a["name"] for a in content["arrays"]} <= content["values"].keys()
+    sent = {array["name"] for array in content["arrays"]} | content["values"].keys()
+    assert {"lanes", "references", "city", "pair_problem"} <= sent
     assert sum(len(bytes(buffer)) for buffer in buffers) < 200_000
     for language in ("ko", "en"):
         picture = Image.open(io.BytesIO(side_by_side.png(shown, language, Bilingual("가", "a"))))
@@ -145,7 +146,8 @@ def test_a_frame_can_be_sent_and_drawn_in_both_languages(ended):
 
 def test_a_task_without_a_map_shows_its_actions():
     task = make_task("revealing-arm", arms=4)
-    lanes = {"a": training.stream("rl2", task.name, seed=0, updates=1, trials=16), "b": head_to_head.exact_lanes(task)["optimum"]}
+    learning = training.stream("rl2", task.name, seed=0, updates=1, trials=16)
+    lanes = {"a": learning, "b": head_to_head.exact_lanes(task)["optimum"]}
     for together in race(lanes):
         pass
     shown = frame(together, task)

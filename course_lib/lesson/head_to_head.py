@@ -110,7 +110,7 @@ def results_matrix(more: list[dict] = ()) -> None:
         if method not in known.setdefault(task, []):
             known[task].append(method)
     methods = [m for m in dict.fromkeys([*METHODS, *(m for _, m in groups)]) if any(m in row for row in known.values())]
-    head = (cards.words(Bilingual("태스크", "task"), "span"), *methods)
+    head = (cards.both(Bilingual("태스크", "task")), *methods)
     body = []
     for task, fit in known.items():
         cells = [f"<strong>{task}</strong>"]
@@ -122,7 +122,7 @@ def results_matrix(more: list[dict] = ()) -> None:
                 share = f"{reached(group)}/{len(group)}" if has_target(group) else f"n={len(group)}"
                 cells.append(f"{value}<br><small>({share})</small>")
             elif method in fit:
-                cells.append(f'<small style="color:{cards.QUIET_INK};white-space:nowrap">{cards.words(NOT_RUN, "span")}</small>')
+                cells.append(f'<small style="color:{cards.QUIET_INK}">{cards.both(NOT_RUN)}</small>')
             else:
                 cells.append(UNFIT)
         body.append(tuple(cells))
@@ -163,13 +163,13 @@ def results_table(task: str | None = None, more: list[dict] = ()) -> None:
             spread + (f" + {lost} NaN" if lost else ""),
             *("–" if value is None else f"{value:.2f}" for value in reference),
             f"{reached(group)}/{len(group)}" if has_target(group) else "–",
-            cards.words(NEVER, "span") if has_target(group) and target is None else "–" if target is None else f"{target:.0f}",
+            cards.both(NEVER) if has_target(group) and target is None else "–" if target is None else f"{target:.0f}",
             f"{median(result['seconds'] for result in group):.0f}",
             f"{median(result['env_steps'] for result in group) / 1e6:.2f}\u00a0M",
         ))  # fmt: skip
     if not body:
-        body = [(cards.words(NOT_RUN, "span"), *[""] * (len(head) - 1))]
-    shown = cards.table(tuple(cards.words(word, "span") for word in head), body)
+        body = [(cards.both(NOT_RUN), *[""] * (len(head) - 1))]
+    shown = cards.table(tuple(cards.both(word) for word in head), body)
     cards.show(f'<div style="overflow-x:auto;font-size:0.9em">{shown}</div>')
 
 
@@ -327,10 +327,10 @@ def exact_predictions(task: TableTask) -> dict[str, float]:
     }  # fmt: skip
     head = (Bilingual("탐험", "exploration"), Bilingual("정보 (nat)", "information (nats)"), Bilingual("리턴", "return"))
     body = [
-        (cards.words(name, "span"), "" if nats is None else f"{nats:.2f}", f"{value:.4f}")
+        (cards.both(name), "" if nats is None else f"{nats:.2f}", f"{value:.4f}")
         for name, nats, value in rows.values()
     ]
-    cards.show(cards.table(tuple(cards.words(word, "span") for word in head), body))
+    cards.show(cards.table(tuple(cards.both(word) for word in head), body))
     return {name: value for name, (_, _, value) in rows.items()}
 
 

@@ -106,7 +106,8 @@ register(
                 _improvement_ties_lost,
                 Bilingual(
                     "비긴 쌍을 진 것으로 셌습니다. 두 방법이 모두 0.8에 이르면 이 값은 0이 되어, 똑같은 방법이 나빠 보입니다.",
-                    "Ties are counted as lost. When both methods reach 0.8 this gives 0, and two equal methods look unequal.",
+                    "Ties are counted as lost. When both methods reach 0.8 this gives 0, and two equal methods look "
+                    "unequal.",
                 ),
             ),
             WrongAnswer(
@@ -131,6 +132,7 @@ register(
                 Bilingual(
                     "시드 번호가 같은 것끼리만 비교했습니다. 두 방법의 시드 3은 서로 아무 관계가 없습니다. 모든 쌍을 비교하십시오.",
                     "Only seeds of the same number are compared. Seed 3 of one method has nothing to do with seed 3 of "
+                    ""
                     "another. Compare every pair.",
                 ),
             ),
@@ -226,7 +228,8 @@ register(
         why=Bilingual(
             "처음 넘은 때를 적으면 우연히 한 번 좋았던 정책에 상을 줍니다. 끝까지 지킨 때만이 학습이 끝났다는 뜻입니다. 실패한 시드는 무한대로 두어야 "
             "중앙값이 실패를 기억합니다.",
-            "The first crossing rewards a policy that was good once, by luck. Only a target that is kept says that the "
+            "The first crossing rewards a policy that was good once, by luck. Only a target that is kept says "
+            "that the "
             "training is done. A failed seed stays at infinity, so that the median remembers it.",
         ),
         hints=(
@@ -236,7 +239,8 @@ register(
             ),
             Bilingual(
                 "`returns >= target`을 시간축으로 뒤집어 `cummin`하면, 끝까지 지킨 부분만 참으로 남습니다.",
-                "Flip `returns >= target` in time and take `cummin`: only the part that is kept to the end stays true.",
+                "Flip `returns >= target` in time and take `cummin`: only the part that is kept to the end stays "
+                "true.",
             ),
             Bilingual(
                 "`kept.int().argmax(dim=1)`이 처음 자리입니다. `kept[:, -1]`이 거짓인 곡선은 `inf`입니다.",
@@ -250,7 +254,8 @@ register(
                 _target_first_crossing,
                 Bilingual(
                     "처음 넘은 때입니다. 첫 곡선은 그 뒤에 다시 떨어졌고, 둘째 곡선은 끝에서 실패했습니다.",
-                    "That is the first crossing. The first curve fell again after it, and the second failed in the end.",
+                    "That is the first crossing. The first curve fell again after it, and the second failed in the "
+                    "end.",
                 ),
             ),
             WrongAnswer(
@@ -266,7 +271,8 @@ register(
                 _target_failed_are_last,
                 Bilingual(
                     "실패한 시드에 학습의 끝 시각을 적었습니다. 그러면 실패가 느린 성공으로 둔갑합니다. `inf`로 두십시오.",
-                    "A failed seed gets the time at which training ended, so a failure passes for a slow success. Use `inf`.",
+                    "A failed seed gets the time at which training ended, so a failure passes for a slow success. Use "
+                    "`inf`.",
                 ),
             ),
             WrongAnswer(
@@ -362,7 +368,8 @@ register(
         why=Bilingual(
             "가진 시드에서 되돌려 놓으며 다시 뽑는 것은, 실험을 다시 했다면 어떤 시드를 얻었을지를 흉내 냅니다. 줄마다 중앙값을 구하고, 그 중앙값들의 "
             "가운데 95%를 적습니다.",
-            "Drawing the seeds again, with replacement, imitates which seeds another experiment might have had. Each row "
+            "Drawing the seeds again, with replacement, imitates which seeds another experiment might have had. "
+            "Each row "
             "gives a median; the middle 95 % of these medians is the interval.",
         ),
         hints=(
@@ -372,7 +379,8 @@ register(
             ),
             Bilingual(
                 "`returns[picks]`는 (R, n)입니다. 짝수 개에서 `torch.median`은 아래쪽 값을 줍니다. `quantile(0.5, dim=1)`을 쓰십시오.",
-                "`returns[picks]` is (R, n). For an even number `torch.median` gives the lower one: use `quantile(0.5, dim=1)`.",
+                "`returns[picks]` is (R, n). For an even number `torch.median` gives the lower one: use "
+                "`quantile(0.5, dim=1)`.",
             ),
             Bilingual(
                 "마지막으로 `medians.quantile(torch.tensor([0.025, 0.975]))`입니다.",
@@ -387,7 +395,8 @@ register(
                 _interval_lower_middle,
                 Bilingual(
                     "`torch.median`은 값이 짝수 개일 때 가운데 둘의 평균이 아니라 작은 쪽을 줍니다. 시드 10개에서 조용히 낮은 값이 나옵니다.",
-                    "For an even number of values `torch.median` gives the smaller of the two in the middle, not their mean. "
+                    "For an even number of values `torch.median` gives the smaller of the two in the middle, not their "
+                    "mean. "
                     "With 10 seeds it is low, and says nothing.",
                 ),
             ),
@@ -535,7 +544,8 @@ register(
         solution=two_boards,
         why=Bilingual(
             "표가 곧 태스크입니다. `sense`의 로비 열이 모든 문제에서 같아야 숨은 것이 숨은 채로 남고, 탐험(지시 0)의 보상이 0이어야 탐험이 실행으로만 값을 받습니다.",
-            "The tables are the task. Only if the lobby's column of `sense` is the same in all problems does what is hidden "
+            "The tables are the task. Only if the lobby's column of `sense` is the same in all problems does "
+            "what is hidden "
             "stay hidden, and only if exploring (instruction 0) pays 0 is it paid by execution alone.",
         ),
         hints=(
@@ -544,8 +554,10 @@ register(
                 "A problem is a pair (a, b). How do you get a and b back from m?",
             ),
             Bilingual(
-                "a는 `problem // big`, b는 `problem % big`입니다. `reward[problem, 1, :, 2 + a] = prize`처럼 문제마다 다른 행동을 한 번에 채울 수 있습니다.",
-                "a is `problem // big` and b is `problem % big`. An action that differs from problem to problem is filled at "
+                "a는 `problem // big`, b는 `problem % big`입니다. `reward[problem, 1, :, 2 + a] = prize`처럼 문제마다 다른 행동을 한 "
+                "번에 채울 수 있습니다.",
+                "a is `problem // big` and b is `problem % big`. An action that differs from problem to problem is "
+                "filled at "
                 "once by `reward[problem, 1, :, 2 + a] = prize`.",
             ),
             Bilingual(
@@ -560,7 +572,8 @@ register(
                 _boards_lobby_tells,
                 Bilingual(
                     "로비에서 이미 문제의 번호가 보입니다. 탐험할 것이 없어져서, 모든 방법이 똑같이 최적이 됩니다.",
-                    "The lobby shows the problem's number. Nothing is left to explore, and every method is optimal alike.",
+                    "The lobby shows the problem's number. Nothing is left to explore, and every method is optimal "
+                    "alike.",
                 ),
             ),
             WrongAnswer(
@@ -576,7 +589,8 @@ register(
                 _boards_prizes_swapped,
                 Bilingual(
                     "상금이 뒤바뀌었습니다. 지시 1(문이 많은 쪽)이 `prize`, 지시 2가 1입니다.",
-                    "The prizes are swapped: instruction 1, the one with many doors, pays `prize`, instruction 2 pays 1.",
+                    "The prizes are swapped: instruction 1, the one with many doors, pays `prize`, instruction 2 pays "
+                    "1.",
                 ),
             ),
             WrongAnswer(
@@ -584,7 +598,8 @@ register(
                 _boards_reading_pays,
                 Bilingual(
                     "상금이 두 칸 앞의 행동에 걸려 있습니다. 행동 0과 1은 게시판 읽기이고, 문 d는 행동 `2 + d`입니다.",
-                    "The prizes lie two actions too early. Actions 0 and 1 read the boards; door d is action `2 + d`.",
+                    "The prizes lie two actions too early. Actions 0 and 1 read the boards; door d is action `2 + "
+                    "d`.",
                 ),
             ),
             WrongAnswer(
@@ -678,8 +693,10 @@ register(
         why=Bilingual(
             "잡음이 섞인 값들의 최댓값은 그 값들의 기댓값보다 큽니다. 같은 수로 고르고 또 재면 그만큼이 거저 더해집니다. 훈련 문제로 고르면 테스트의 잡음은 "
             "고르는 일과 상관이 없으므로 치우치지 않습니다.",
-            "The largest of several noisy numbers lies above their expectation. Choose and measure by the same numbers, and "
-            "that much is added for nothing. Chosen on training problems, the test's noise had no part in the choice.",
+            "The largest of several noisy numbers lies above their expectation. Choose and measure by the same "
+            "numbers, and "
+            "that much is added for nothing. Chosen on training problems, the test's noise had no part in the "
+            "choice.",
         ),
         hints=(
             Bilingual(
@@ -688,7 +705,8 @@ register(
             ),
             Bilingual(
                 "체크포인트는 훈련 문제의 리턴으로 고르고, 보고는 그 체크포인트의 테스트 리턴으로 하십시오.",
-                "Choose the checkpoint by the return on training problems; report the test return at that checkpoint.",
+                "Choose the checkpoint by the return on training problems; report the test return at that "
+                "checkpoint.",
             ),
             Bilingual(
                 "`best = train_return.argmax(dim=1)` 한 줄만 다릅니다.",
@@ -702,7 +720,8 @@ register(
                 strangers_report,
                 Bilingual(
                     "낯선 이의 코드와 똑같습니다. 테스트로 고르고 테스트로 재므로, 아무것도 배우지 않은 정책도 좋아 보입니다.",
-                    "Just what the stranger's code does. Chosen and measured on the test, even a policy that learned nothing looks good.",
+                    "Just what the stranger's code does. Chosen and measured on the test, even a policy that learned "
+                    "nothing looks good.",
                 ),
             ),
             WrongAnswer(
@@ -710,7 +729,8 @@ register(
                 _report_train,
                 Bilingual(
                     "훈련 문제의 최고 리턴을 보고했습니다. 고른 수로 다시 쟀고, 게다가 테스트 문제도 아닙니다.",
-                    "This reports the best return on training problems: measured by what chose it, and not on the test at all.",
+                    "This reports the best return on training problems: measured by what chose it, and not on the test "
+                    "at all.",
                 ),
             ),
             WrongAnswer(
@@ -718,7 +738,8 @@ register(
                 _report_last,
                 Bilingual(
                     "마지막 체크포인트입니다. 치우치지 않는 좋은 방법이고 이 강의의 표도 그렇게 만듭니다. 다만 이 연습은 훈련 문제로 **고른** 것을 묻습니다.",
-                    "That is the last checkpoint: a good way, without bias, and how this course makes its table. But this "
+                    "That is the last checkpoint: a good way, without bias, and how this course makes its table. But "
+                    "this "
                     "exercise asks for the one **chosen** on training problems.",
                 ),
             ),
@@ -750,7 +771,8 @@ ask(
         id="5.a",
         text=Bilingual(
             "시드 10개의 결과가 소수 여섯째 자리까지 모두 같고, 학습 곡선도 점마다 같습니다. 가장 먼저 의심할 것은 무엇입니까?",
-            "All 10 seeds end alike to the sixth digit, and their learning curves agree at every point. What do you suspect first?",
+            "All 10 seeds end alike to the sixth digit, and their learning curves agree at every point. What do "
+            "you suspect first?",
         ),
         choices=(
             Choice(
@@ -764,7 +786,8 @@ ask(
                 Bilingual("어딘가에서 시드를 다시 고정합니다", "something fixes the seed again"),
                 Bilingual(
                     "열 번의 같은 학습입니다. 흩어짐이 0인 표는 끝이 아니라 곡선을 비교해 보아야 합니다. 그래서 이 강의는 모든 난수를 넘겨받은 생성기에서 뽑습니다.",
-                    "It is one training, ten times. Where the spread is 0, compare curves, not ends. That is why every draw "
+                    "It is one training, ten times. Where the spread is 0, compare curves, not ends. That is why every "
+                    "draw "
                     "in this course comes from a generator that is handed in.",
                 ),
                 right=True,
@@ -791,7 +814,8 @@ ask(
                 Bilingual("0.64", "0.64"),
                 Bilingual(
                     "그러니 시드 2개의 100%는 거의 아무것도 말하지 않습니다. 성공률이 절반인 방법도 넷에 한 번은 둘 다 성공합니다.",
-                    "So 100 % of 2 seeds says next to nothing. Even a method that succeeds half the time does so in one case of four.",
+                    "So 100 % of 2 seeds says next to nothing. Even a method that succeeds half the time does so in one "
+                    "case of four.",
                 ),
                 right=True,
             ),
@@ -821,14 +845,16 @@ ask(
                 Bilingual("탐험과 실행이 서로를 기다려서", "exploration and execution wait for each other"),
                 Bilingual(
                     "DREAM은 바로 그 결합을 끊습니다. 여기서는 세 시드가 모두 같은 게시판을 확신을 가지고 읽습니다.",
-                    "That coupling is just what DREAM cuts. Here all three seeds read the same board with confidence.",
+                    "That coupling is just what DREAM cuts. Here all three seeds read the same board with "
+                    "confidence.",
                 ),
             ),
             Choice(
                 Bilingual("nat을 세고, nat의 값을 묻지 않아서", "it counts nats and does not ask what a nat is worth"),
                 Bilingual(
                     "A는 2.08 nat, B는 0.69 nat입니다. 실행은 둘 다에 쓸모가 있으므로 병목도 A를 버리지 않습니다. 둘 다 알아낼 시간이 있으면 차이가 없습니다.",
-                    "A tells 2.08 nats, B 0.69. Execution has a use for both, so the bottleneck keeps A. With time to find "
+                    "A tells 2.08 nats, B 0.69. Execution has a use for both, so the bottleneck keeps A. With time to "
+                    "find "
                     "out both there would be no difference.",
                 ),
                 right=True,
@@ -855,7 +881,8 @@ ask(
                 Bilingual("DREAM보다 좋은 방법입니다", "it is a better method than DREAM"),
                 Bilingual(
                     "실행이 태스크의 표를 통째로 압니다. DREAM은 학습하는 동안 문제의 번호만 압니다.",
-                    "Its execution knows the task's tables whole. DREAM knows only the problem's number, in training.",
+                    "Its execution knows the task's tables whole. DREAM knows only the problem's number, in "
+                    "training.",
                 ),
             ),
             Choice(
@@ -870,7 +897,8 @@ ask(
                 Bilingual("아무 말도 할 수 없습니다", "nothing at all"),
                 Bilingual(
                     "기준선으로는 쓸모가 있습니다. 이만큼 쉬운 태스크라면 어려운 방법이 이겨도 놀랍지 않습니다.",
-                    "It is useful as a baseline: where a task is as easy as this, no one is surprised when a hard method wins.",
+                    "It is useful as a baseline: where a task is as easy as this, no one is surprised when a hard method "
+                    "wins.",
                 ),
             ),
         ),
