@@ -1,7 +1,7 @@
 """The recordings that lessons play, other than those that a study of its own records (coupling, dream_ablations).
 
-    python figures/recordings.py pearl     # pearl_point-robot.recording: lesson 02, seed 0, about two minutes
-    python figures/recordings.py varibad   # varibad_gridnavi.recording: lesson 04, seed 0, about two minutes
+    python figures/recordings.py pearl     # pearl_point-robot.recording: lesson 02, seed 0, a minute
+    python figures/recordings.py varibad   # varibad_gridnavi.recording: lesson 04, seed 0, two minutes
 
 ``recordings.json`` says how each training ended.
 """
@@ -21,17 +21,18 @@ from course_lib.training import record, stream
 from course_lib.views.panels import one_of_each
 
 RESULTS = Path(__file__).with_suffix(".json")
-# method: (task, updates between two snapshots, trials of each problem's that are kept)
-RECORDED = {"pearl": ("point-robot", 20, 20), "varibad": ("gridnavi", 20, 7)}
+# method: (task, trials that are kept, settings other than its usual ones)
+RECORDED = {"pearl": ("point-robot", 20, dict(latent=2)), "varibad": ("gridnavi", 7, {})}  # two axes make a plane
 
 
 def run(method: str) -> None:
     """Train with seed 0, keep a few trials of every snapshot, and note how it ended."""
     torch.set_num_threads(1)
-    task, every, kept = RECORDED[method]
+    task, kept, settings = RECORDED[method]
     name = f"{method}_{task}.recording"
     keep = one_of_each(evaluation_trials(make_task(task))[0].index, kept)
-    for snapshot in record(stream(method, task, seed=0, evaluate_every=every), RESULTS.with_name(name), keep):
+    training = stream(method, task, seed=0, evaluate_every=20, **settings)
+    for snapshot in record(training, RESULTS.with_name(name), keep):
         print(snapshot.update, round(snapshot.metrics["test_return"], 2), flush=True)
     done = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else dict(recordings={})
     done["command"] = f"python figures/recordings.py {method}"

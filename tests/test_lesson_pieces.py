@@ -101,5 +101,5 @@ def test_a_picture_has_every_seed(monkeypatch):
     drawn = []
     monkeypatch.setattr(dreaming, "image_of", lambda figure, alternative: drawn.append(figure) or "")
     dreaming.distractor_figure()
-    points = [len(line.get_xdata()) for line in drawn[0].axes[0].lines if line.get_marker() in "os"]
+    points = [len(line.get_xdata()) for line in drawn[0].axes[0].lines if line.get_marker() in "os^v"]
     assert points == [len(runs[variant]) for variant in dreaming.SQUEEZED]

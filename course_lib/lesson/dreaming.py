@@ -16,8 +16,10 @@ from course_lib.lesson.start import figures_folder
 from course_lib.views.figure import EXECUTE, EXPLORE, SOFT, hangul_font
 
 SQUEEZED = {  # variant: (colour, marker, name)
-    "bottleneck": (EXPLORE, "o", Bilingual("병목 있음", "with bottleneck")),
-    "no bottleneck": (EXECUTE, "s", Bilingual("병목 없음 (λ = 0)", "without (λ = 0)")),
+    "bottleneck": (EXPLORE, "o", Bilingual("선형 디코더, 병목 있음", "linear decoder, with bottleneck")),
+    "no bottleneck": (EXECUTE, "s", Bilingual("선형 디코더, λ = 0", "linear decoder, λ = 0")),
+    "hidden layer": (EXPLORE, "^", Bilingual("은닉층, 병목 있음", "hidden layer, with bottleneck")),
+    "hidden layer, no bottleneck": (EXECUTE, "v", Bilingual("은닉층, λ = 0", "hidden layer, λ = 0")),
 }
 SQUEEZED_PANELS = {  # metric: (title, levels to compare with)
     "useful_buses": (Bilingual("타 본 쓸모 있는 버스", "useful buses ridden"), (0, 3)),
@@ -64,12 +66,12 @@ def _distractor_image(runs: dict, language: str, alternative: Bilingual) -> str:
         for level in levels:
             axes.axhline(level, color=SOFT, linewidth=0.8, linestyle=":")
         axes.set_title(getattr(title, said), fontsize=10, loc="left")
-        axes.set_xlim(-0.6, 1.6)
+        axes.set_xlim(-0.6, len(SQUEEZED) - 0.4)
         axes.set_xticks([])
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8, colors=SOFT)
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9, frameon=False)
     return image_of(figure, getattr(alternative, language))
 
 
