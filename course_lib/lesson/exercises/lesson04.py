@@ -483,7 +483,7 @@ register(
         solution=habit,
         why=Bilingual(
             "모으는 사람이 답을 알면 *어느 팔을 당겼는지*만으로 답이 새어 나옵니다. 트랜스포머는 보상 대신 남의 선택을 읽는 법을 배우고 손실은 작아집니다. "
-            "실전에서는 그 선택을 자기가 하므로 아무것도 새어 나오지 않습니다.",
+            "메타 테스트에서는 그 선택을 자기가 하므로 아무것도 새어 나오지 않습니다.",
             "If the collector knows the answer, *which arm was pulled* alone gives it away. The network learns to read somebody's "
             "choices instead of the rewards, and the loss gets smaller. At meta-test it makes the choices itself, and they tell nothing.",
         ),
