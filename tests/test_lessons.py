@@ -4,7 +4,6 @@
 """
 
 import os
-import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -12,14 +11,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from cut_short import cut_short
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 BUGS_TO_MEND = {"1.4", "2.5", "3.5", "4.4", "5.5"}  # their stub is a function that runs and is wrong
-SHORT_TRAINING = """
-def stream(*names, _whole=stream, **settings):
-    few = {} if names[0] in ("pearl", "dpt") else dict(trials=32)  # which have no such setting
-    return _whole(*names, **settings | dict(updates=2) | few)
-"""
 
 
 def run_lax(notebook, folder: Path) -> dict[int, tuple[str, str]]:
@@ -45,15 +40,11 @@ def run_lax(notebook, folder: Path) -> dict[int, tuple[str, str]]:
 def lesson(name: str):
     """An unsolved lesson with its trainings cut short, and the sources of its code cells."""
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    if "stream" in code[0].source:
-        code[0].source = code[0].source.replace('\nstart("', SHORT_TRAINING + '\nstart("')
-    for cell in code:  # settings that a lesson gives to a method itself, not through stream
-        cell.source = re.sub(r"\b(updates(?:: int)? ?= ?)\d+", r"\g<1>2", cell.source)
-    return notebook, [cell.source for cell in code]
+    cut_short(notebook)
+    return notebook, [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
-LESSONS = ["00_start_here", "01_end_to_end", "02_posterior_sampling", "03_decoupling", "04_other_solutions", "05_head_to_head"]
+LESSONS = [path.stem for path in sorted(NOTEBOOKS.glob("0[0-9]_*.ipynb"))]
 
 
 @pytest.mark.parametrize("name", LESSONS)
