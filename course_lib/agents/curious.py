@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 
@@ -25,6 +24,7 @@ from torch.nn.utils import skip_init
 from course_lib.agents import dream
 from course_lib.agents.dream import follow
 from course_lib.agents.networks import linear
+from course_lib.agents.resuming import Progress, require_finite
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import information_about, knowledge_of, possible_problems
@@ -154,93 +154,69 @@ def train(
     optimizer = torch.optim.Adam([dict(params=side) for side in sides], eps=1e-5, fused=True)
     replay, judge = dream.Replay(settings.replay), dream.Judge(task, settings, method=method)
     everything = math.log(len(task.splits["train"]))  # nats: all that there is to find out about a problem
-    update, env_steps, seconds, metrics = 0, 0, 0.0, {}
-    if resume is not None:
-        for name, module in (("networks", networks), ("targets", targets), ("judged", judged)):
-            module.load_state_dict(resume[name])
-        optimizer.load_state_dict(resume["optimizer"])
-        generator.set_state(resume["generator"])
-        replay.held, replay.next, replay.columns = copy.deepcopy(resume["replay"])
-        update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
-
-    def checkpoint() -> dict:
-        return dict(
-            method=method, task=task.name, settings=asdict(settings), metrics=dict(metrics),
-            networks=copy.deepcopy(networks.state_dict()), targets=copy.deepcopy(targets.state_dict()),
-            judged=copy.deepcopy(judged.state_dict()), optimizer=copy.deepcopy(optimizer.state_dict()),
-            generator=generator.get_state(), replay=copy.deepcopy((replay.held, replay.next, replay.columns)),
-            update=update, env_steps=env_steps, seconds=seconds,
-        )  # fmt: skip
+    kept = dict(networks=networks, targets=targets, judged=judged, optimizer=optimizer, replay=replay)
+    progress = Progress(method, task, settings, generator, resume, **kept)
 
     def snapshot() -> Snapshot:
-        found = judge.snapshot(judged, update, env_steps, seconds, metrics, checkpoint)
+        found = judge.snapshot(judged, *progress.told())
         return replace(found, metrics=found.metrics | looked_at(task, found.trials))
 
     if resume is None:
         yield snapshot()
-    while update < settings.updates:
-        began = time.perf_counter()
-        left = 1 - update / settings.updates
+    while progress.update < settings.updates:
+        left = 1 - progress.update / settings.updates
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * max(0.05, left)
 
-        drawn = task.draw(settings.trials, generator, "train")
-        behaviour = dream.behave(settings.trials, task, settings, generator, blind=update < dream.BLIND_UPDATES)
-        trials, _ = dream.play_trials(networks, task, drawn, settings, generator, behaviour)
-        replay.add(trials, task.trial.length)
-        env_steps += int(trials.valid.sum())
+        with progress.timed():
+            drawn = task.draw(settings.trials, generator, "train")
+            blind = progress.update < dream.BLIND_UPDATES
+            behaviour = dream.behave(settings.trials, task, settings, generator, blind)
+            trials, _ = dream.play_trials(networks, task, drawn, settings, generator, behaviour)
+            replay.add(trials, task.trial.length)
 
-        for _ in range(settings.updates_between):
-            batch = replay.draw(settings.batch, generator)
-            code = networks.encoder(batch["problem"])  # (B, Z) f(μ)
-            acted, seen = batch["exploring"][:, :horizon], batch["symbol"][:, : horizon + 1]
-            step = (tables.features, seen, batch["action"][:, :horizon], acted)
-            prefixes = torch.cat([torch.ones_like(acted[:, :1]), acted], dim=1)  # (B, H + 1)
+            for _ in range(settings.updates_between):
+                batch = replay.draw(settings.batch, generator)
+                code = networks.encoder(batch["problem"])  # (B, Z) f(μ)
+                acted, seen = batch["exploring"][:, :horizon], batch["symbol"][:, : horizon + 1]
+                step = (tables.features, seen, batch["action"][:, :horizon], acted)
+                prefixes = torch.cat([torch.ones_like(acted[:, :1]), acted], dim=1)  # (B, H + 1)
 
-            # The decoder follows the encoder, as in DREAM: so execution knows all that exploration has shown.
-            decoded = networks.decoder.guess(networks.decoder.memory(*step))  # (B, H + 1, Z)
-            decoder_part = dream.decoder_loss(code, decoded, prefixes, settings.noise)
+                # The decoder follows the encoder, as in DREAM: so execution knows all that exploration has shown.
+                decoded = networks.decoder.guess(networks.decoder.memory(*step))  # (B, H + 1, Z)
+                decoder_part = dream.decoder_loss(code, decoded, prefixes, settings.noise)
 
-            # The explorer is paid by what the predictors made of its steps, and not by what the decoder did.
-            predictor_part = sum(predicting(each, acted) for each in networks.log_chances(*step, batch["problem"]))
-            with torch.no_grad():
-                paid = pay(*targets.log_chances(*step, batch["problem"]))  # (B, H) nats
-                reward = (paid / everything - settings.step_cost) * acted
-            explorer_part = dream.explorer_loss(networks, targets, tables, batch, reward, settings)
+                # The explorer is paid by what the predictors made of its steps, and not by what the decoder did.
+                predictor_part = sum(predicting(each, acted) for each in networks.log_chances(*step, batch["problem"]))
+                with torch.no_grad():
+                    paid = pay(*targets.log_chances(*step, batch["problem"]))  # (B, H) nats
+                    reward = (paid / everything - settings.step_cost) * acted
+                explorer_part = dream.explorer_loss(networks, targets, tables, batch, reward, settings)
 
-            # The executor is given z from the encoder in half of the trials, from the decoder in the others.
-            noisy = code + settings.noise * torch.randn(code.shape, generator=generator, device=device)
-            found = decoded[torch.arange(len(code), device=device), acted.sum(dim=1)].detach()
-            from_encoder = (torch.arange(len(code), device=device) % 2 == 0)[:, None]
-            z = torch.where(from_encoder, noisy, found)
-            executor_part = dream.executor_loss(networks, targets, task, tables, batch, z, settings, generator)
-            nats = dream.bottleneck(code, settings.noise)
+                # The executor is given z from the encoder in half of the trials, from the decoder in the others.
+                noisy = code + settings.noise * torch.randn(code.shape, generator=generator, device=device)
+                found = decoded[torch.arange(len(code), device=device), acted.sum(dim=1)].detach()
+                from_encoder = (torch.arange(len(code), device=device) % 2 == 0)[:, None]
+                z = torch.where(from_encoder, noisy, found)
+                executor_part = dream.executor_loss(networks, targets, task, tables, batch, z, settings, generator)
+                nats = dream.bottleneck(code, settings.noise)
 
-            loss = explorer_part + decoder_part + executor_part + predictor_part + settings.bottleneck_weight * nats
-            optimizer.zero_grad()
-            loss.backward()
-            for side in sides:
-                nn.utils.clip_grad_norm_(side, settings.gradient_norm)
-            optimizer.step()
-            follow(targets, networks, settings.target_average)
-            follow(judged, networks, settings.judged_average)
-        if not torch.isfinite(loss):
-            raise CourseError(
-                Bilingual(
-                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). executor_rate, explorer_rate, predictor_rate를 "
-                    "절반으로 줄여 보십시오.",
-                    f"The loss is no longer a number (update {update}). Try half the executor_rate, explorer_rate and "
-                    "predictor_rate.",
-                )
-            )
-        update += settings.updates_between
-        seconds += time.perf_counter() - began
-        metrics = dict(
+                loss = explorer_part + decoder_part + executor_part + predictor_part + settings.bottleneck_weight * nats
+                optimizer.zero_grad()
+                loss.backward()
+                for side in sides:
+                    nn.utils.clip_grad_norm_(side, settings.gradient_norm)
+                optimizer.step()
+                follow(targets, networks, settings.target_average)
+                follow(judged, networks, settings.judged_average)
+            require_finite(progress.update, loss, halve=["executor_rate", "explorer_rate", "predictor_rate"])
+            progress.count(updates=settings.updates_between, env_steps=int(trials.valid.sum()))
+        progress.metrics = dict(
             train_return=float(trials.returns(task.trial).mean()), paid=float((paid * acted).sum(dim=1).mean()),
             explorer_loss=explorer_part.item(), decoder_loss=decoder_part.item(),
             executor_loss=executor_part.item(), predictor_loss=predictor_part.item(), bottleneck=nats.item(),
         )  # fmt: skip
-        if update % settings.evaluate_every == 0 or update >= settings.updates:
+        if progress.due():
             yield snapshot()
 
 

@@ -29,9 +29,8 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +38,7 @@ from torch.nn import functional as F
 
 from course_lib.agents.evaluation import evaluation_trials, what_is_known
 from course_lib.agents.networks import linear
+from course_lib.agents.resuming import Progress, require_finite
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import possible_problems
@@ -398,6 +398,14 @@ class Replay:
         self.next = (self.next + len(places)) % self.size
         self.held = min(self.size, self.held + len(places))
 
+    def state_dict(self) -> dict:
+        """What a checkpoint keeps."""
+        return dict(held=self.held, next=self.next, columns=self.columns)
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on with what ``state_dict`` gave."""
+        self.held, self.next, self.columns = state["held"], state["next"], state["columns"]
+
     def draw(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
         """``count`` of them, uniformly: columns (b, T), and ``problem`` (b,)."""
         chosen = torch.randint(self.held, (count,), generator=generator, device=generator.device)
@@ -525,102 +533,68 @@ def train(
         [dict(params=side) for side in (explorer_side, executor_side, encoder_side)], eps=1e-5, fused=True
     )
     replay, judge = Replay(settings.replay), Judge(task, settings)
-    update, env_steps, seconds, metrics = 0, 0, 0.0, {}
-    if resume is not None:
-        for name, module in (("networks", networks), ("targets", targets), ("judged", judged)):
-            module.load_state_dict(resume[name])
-        optimizer.load_state_dict(resume["optimizer"])
-        generator.set_state(resume["generator"])
-        replay.held, replay.next, replay.columns = copy.deepcopy(resume["replay"])
-        update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
-
-    def checkpoint() -> dict:
-        return dict(
-            method="dream",
-            task=task.name,
-            networks=copy.deepcopy(networks.state_dict()),
-            targets=copy.deepcopy(targets.state_dict()),
-            judged=copy.deepcopy(judged.state_dict()),
-            optimizer=copy.deepcopy(optimizer.state_dict()),
-            generator=generator.get_state(),
-            replay=copy.deepcopy((replay.held, replay.next, replay.columns)),
-            settings=asdict(settings),
-            update=update,
-            env_steps=env_steps,
-            seconds=seconds,
-            metrics=dict(metrics),
-        )
-
-    def snapshot() -> Snapshot:
-        return judge.snapshot(judged, update, env_steps, seconds, metrics, checkpoint)
+    parts = dict(networks=networks, targets=targets, judged=judged, optimizer=optimizer, replay=replay)
+    progress = Progress("dream", task, settings, generator, resume, **parts)
 
     if resume is None:
-        yield snapshot()
-    while update < settings.updates:
-        began = time.perf_counter()
-        left = 1 - update / settings.updates
+        yield judge.snapshot(judged, *progress.told())
+    while progress.update < settings.updates:
+        left = 1 - progress.update / settings.updates
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * max(0.05, left)
 
-        # Algorithm 1, lines 3–6: explore, then execute with z from the encoder or from the decoder.
-        drawn = task.draw(settings.trials, generator, "train")
-        behaviour = behave(settings.trials, task, settings, generator, blind=update < BLIND_UPDATES)
-        trials, _ = play_trials(networks, task, drawn, settings, generator, behaviour)
-        replay.add(trials, task.trial.length)
-        env_steps += int(trials.valid.sum())
+        with progress.timed():
+            # Algorithm 1, lines 3–6: explore, then execute with z from the encoder or from the decoder.
+            drawn = task.draw(settings.trials, generator, "train")
+            behaviour = behave(settings.trials, task, settings, generator, blind=progress.update < BLIND_UPDATES)
+            trials, _ = play_trials(networks, task, drawn, settings, generator, behaviour)
+            replay.add(trials, task.trial.length)
 
-        for _ in range(settings.updates_between):
-            batch = replay.draw(settings.batch, generator)
-            code = networks.encoder(batch["problem"])  # (B, Z) f(μ)
-            acted, seen = batch["exploring"][:, :horizon], batch["symbol"][:, : horizon + 1]
-            step = (tables.features, seen, batch["action"][:, :horizon], acted)
-            prefixes = torch.cat([torch.ones_like(acted[:, :1]), acted], dim=1)  # (B, H + 1)
+            for _ in range(settings.updates_between):
+                batch = replay.draw(settings.batch, generator)
+                code = networks.encoder(batch["problem"])  # (B, Z) f(μ)
+                acted, seen = batch["exploring"][:, :horizon], batch["symbol"][:, : horizon + 1]
+                step = (tables.features, seen, batch["action"][:, :horizon], acted)
+                prefixes = torch.cat([torch.ones_like(acted[:, :1]), acted], dim=1)  # (B, H + 1)
 
-            # The decoder follows the encoder: q_ω(z | τ), equation 4.
-            decoded = networks.decoder.guess(networks.decoder.memory(*step))  # (B, H + 1, Z)
-            decoder_part = decoding(code, decoded, prefixes, settings.noise)
+                # The decoder follows the encoder: q_ω(z | τ), equation 4.
+                decoded = networks.decoder.guess(networks.decoder.memory(*step))  # (B, H + 1, Z)
+                decoder_part = decoding(code, decoded, prefixes, settings.noise)
 
-            # The explorer is paid what its steps told the decoder: equation 5.
-            with torch.no_grad():
-                guessed = targets.decoder.guess(targets.decoder.memory(*step))
-                told = gain(code, guessed, settings.noise) * acted  # (B, H) nats
-                codes = networks.encoder(task.splits["train"].to(device))
-                all_there_is = (codes - codes.mean(dim=0)).pow(2).sum(-1).mean() / (2 * settings.noise**2)
-                reward = (told / all_there_is.clamp(min=1e-6) - settings.step_cost) * acted
-            explorer_part = explorer_loss(networks, targets, tables, batch, reward, settings)
+                # The explorer is paid what its steps told the decoder: equation 5.
+                with torch.no_grad():
+                    guessed = targets.decoder.guess(targets.decoder.memory(*step))
+                    told = gain(code, guessed, settings.noise) * acted  # (B, H) nats
+                    codes = networks.encoder(task.splits["train"].to(device))
+                    all_there_is = (codes - codes.mean(dim=0)).pow(2).sum(-1).mean() / (2 * settings.noise**2)
+                    reward = (told / all_there_is.clamp(min=1e-6) - settings.step_cost) * acted
+                explorer_part = explorer_loss(networks, targets, tables, batch, reward, settings)
 
-            # The executor is given z from the encoder in half of the trials, from the decoder in the others.
-            noisy = code + settings.noise * torch.randn(code.shape, generator=generator, device=device)
-            found = decoded[torch.arange(len(code), device=device), acted.sum(dim=1)].detach()
-            from_encoder = (torch.arange(len(code), device=device) % 2 == 0)[:, None]
-            z = torch.where(from_encoder, noisy, found)
-            executor_part = executor_loss(networks, targets, task, tables, batch, z, settings, generator)
-            nats = squeeze(code, settings.noise)
+                # The executor is given z from the encoder in half of the trials, from the decoder in the others.
+                noisy = code + settings.noise * torch.randn(code.shape, generator=generator, device=device)
+                found = decoded[torch.arange(len(code), device=device), acted.sum(dim=1)].detach()
+                from_encoder = (torch.arange(len(code), device=device) % 2 == 0)[:, None]
+                z = torch.where(from_encoder, noisy, found)
+                executor_part = executor_loss(networks, targets, task, tables, batch, z, settings, generator)
+                nats = squeeze(code, settings.noise)
 
-            loss = explorer_part + decoder_part + executor_part + settings.bottleneck_weight * nats
-            optimizer.zero_grad()
-            loss.backward()
-            for side in (explorer_side, executor_side, encoder_side):
-                nn.utils.clip_grad_norm_(side, settings.gradient_norm)
-            optimizer.step()
-            follow(targets, networks, settings.target_average)
-            follow(judged, networks, settings.judged_average)
-        if not torch.isfinite(loss):
-            raise CourseError(
-                Bilingual(
-                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). executor_rate와 explorer_rate를 절반으로 줄여 보십시오.",
-                    f"The loss is no longer a number (update {update}). Try half the executor_rate and explorer_rate.",
-                )
-            )
-        update += settings.updates_between
-        seconds += time.perf_counter() - began
-        metrics = dict(
+                loss = explorer_part + decoder_part + executor_part + settings.bottleneck_weight * nats
+                optimizer.zero_grad()
+                loss.backward()
+                for side in (explorer_side, executor_side, encoder_side):
+                    nn.utils.clip_grad_norm_(side, settings.gradient_norm)
+                optimizer.step()
+                follow(targets, networks, settings.target_average)
+                follow(judged, networks, settings.judged_average)
+            require_finite(progress.update, loss, halve=["executor_rate", "explorer_rate"])
+            progress.count(updates=settings.updates_between, env_steps=int(trials.valid.sum()))
+        progress.metrics = dict(
             train_return=float(trials.returns(task.trial).mean()),
             explorer_loss=explorer_part.item(), decoder_loss=decoder_part.item(),
             executor_loss=executor_part.item(), bottleneck=nats.item(),
         )  # fmt: skip
-        if update % settings.evaluate_every == 0 or update >= settings.updates:
-            yield snapshot()
+        if progress.due():
+            yield judge.snapshot(judged, *progress.told())
 
 
 @torch.no_grad()

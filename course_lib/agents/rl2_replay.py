@@ -18,15 +18,15 @@ episode is a running maximum, as in ``dream``.
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.agents import dream
 from course_lib.agents.dream import Settings, follow
+from course_lib.agents.resuming import Progress, require_finite
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact.references import explores_then_executes
@@ -114,79 +114,54 @@ def train(
     rates = (settings.explorer_rate, settings.executor_rate)
     optimizer = torch.optim.Adam([dict(params=side) for side in (explorer_side, executor_side)], eps=1e-5, fused=True)
     replay, judge = dream.Replay(settings.replay), dream.Judge(task, settings, method="rl2-replay")
-    update, env_steps, seconds, metrics = 0, 0, 0.0, {}
-    if resume is not None:
-        for name, module in (("networks", networks), ("targets", targets), ("judged", judged)):
-            module.load_state_dict(resume[name])
-        optimizer.load_state_dict(resume["optimizer"])
-        generator.set_state(resume["generator"])
-        replay.held, replay.next, replay.columns = copy.deepcopy(resume["replay"])
-        update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
-
-    def snapshot() -> Snapshot:
-        return judge.snapshot(judged, update, env_steps, seconds, metrics, checkpoint)
-
-    def checkpoint() -> dict:
-        return dict(
-            method="rl2-replay", task=task.name, settings=asdict(settings), metrics=dict(metrics),
-            networks=copy.deepcopy(networks.state_dict()), targets=copy.deepcopy(targets.state_dict()),
-            judged=copy.deepcopy(judged.state_dict()), optimizer=copy.deepcopy(optimizer.state_dict()),
-            generator=generator.get_state(), replay=copy.deepcopy((replay.held, replay.next, replay.columns)),
-            update=update, env_steps=env_steps, seconds=seconds,
-        )  # fmt: skip
+    parts = dict(networks=networks, targets=targets, judged=judged, optimizer=optimizer, replay=replay)
+    progress = Progress("rl2-replay", task, settings, generator, resume, **parts)
 
     if resume is None:
-        yield snapshot()
-    while update < settings.updates:
-        began = time.perf_counter()
-        left = 1 - update / settings.updates
+        yield judge.snapshot(judged, *progress.told())
+    while progress.update < settings.updates:
+        left = 1 - progress.update / settings.updates
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * max(0.05, left)
 
-        # Play as DREAM does, but nobody is ever told the problem.
-        drawn = task.draw(settings.trials, generator, "train")
-        behaviour = dream.behave(settings.trials, task, settings, generator, blind=update < dream.BLIND_UPDATES)
-        behaviour = replace(behaviour, told=torch.zeros_like(behaviour.told))
-        trials, _ = dream.play_trials(networks, task, drawn, settings, generator, behaviour)
-        replay.add(trials, task.trial.length)
-        env_steps += int(trials.valid.sum())
+        with progress.timed():
+            # Play as DREAM does, but nobody is ever told the problem.
+            drawn = task.draw(settings.trials, generator, "train")
+            blind = progress.update < dream.BLIND_UPDATES
+            behaviour = dream.behave(settings.trials, task, settings, generator, blind)
+            behaviour = replace(behaviour, told=torch.zeros_like(behaviour.told))
+            trials, _ = dream.play_trials(networks, task, drawn, settings, generator, behaviour)
+            replay.add(trials, task.trial.length)
 
-        for _ in range(settings.updates_between):
-            batch = replay.draw(settings.batch, generator)
-            acted, lanes = batch["exploring"][:, :horizon], torch.arange(settings.batch, device=device)
-            step = (tables.features, batch["symbol"][:, : horizon + 1], batch["action"][:, :horizon], acted)
-            explored = acted.sum(dim=1)  # (B,) steps of exploration
-            memory = networks.explorer.memory(*step)[lanes, explored]  # (B, H) with which execution begins
+            for _ in range(settings.updates_between):
+                batch = replay.draw(settings.batch, generator)
+                acted, lanes = batch["exploring"][:, :horizon], torch.arange(settings.batch, device=device)
+                step = (tables.features, batch["symbol"][:, : horizon + 1], batch["action"][:, :horizon], acted)
+                explored = acted.sum(dim=1)  # (B,) steps of exploration
+                memory = networks.explorer.memory(*step)[lanes, explored]  # (B, H) with which execution begins
 
-            # Exploration is paid when it ends, with what execution is worth then.
-            with torch.no_grad():
-                later = targets.explorer.memory(*step)[lanes, explored]
-                reward = torch.zeros_like(acted, dtype=torch.float32)  # (B, horizon)
-                reward[lanes, explored - 1] = worth(targets.executor, task, tables, batch["problem"], later)
-                reward = (reward - settings.step_cost) * acted
-            explorer_part = dream.explorer_loss(networks, targets, tables, batch, reward, settings)
-            executor_part = dream.executor_loss(networks, targets, task, tables, batch, memory, settings, generator)
+                # Exploration is paid when it ends, with what execution is worth then.
+                with torch.no_grad():
+                    later = targets.explorer.memory(*step)[lanes, explored]
+                    reward = torch.zeros_like(acted, dtype=torch.float32)  # (B, horizon)
+                    reward[lanes, explored - 1] = worth(targets.executor, task, tables, batch["problem"], later)
+                    reward = (reward - settings.step_cost) * acted
+                explorer_part = dream.explorer_loss(networks, targets, tables, batch, reward, settings)
+                executor_part = dream.executor_loss(networks, targets, task, tables, batch, memory, settings, generator)
 
-            loss = explorer_part + executor_part
-            optimizer.zero_grad()
-            loss.backward()
-            for side in (explorer_side, executor_side):
-                nn.utils.clip_grad_norm_(side, settings.gradient_norm)
-            optimizer.step()
-            follow(targets, networks, settings.target_average)
-            follow(judged, networks, settings.judged_average)
-        if not torch.isfinite(loss):
-            raise CourseError(
-                Bilingual(
-                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). executor_rate와 explorer_rate를 절반으로 줄여 보십시오.",
-                    f"The loss is no longer a number (update {update}). Try half the executor_rate and explorer_rate.",
-                )
-            )
-        update += settings.updates_between
-        seconds += time.perf_counter() - began
-        metrics = dict(
+                loss = explorer_part + executor_part
+                optimizer.zero_grad()
+                loss.backward()
+                for side in (explorer_side, executor_side):
+                    nn.utils.clip_grad_norm_(side, settings.gradient_norm)
+                optimizer.step()
+                follow(targets, networks, settings.target_average)
+                follow(judged, networks, settings.judged_average)
+            require_finite(progress.update, loss, halve=["executor_rate", "explorer_rate"])
+            progress.count(updates=settings.updates_between, env_steps=int(trials.valid.sum()))
+        progress.metrics = dict(
             train_return=float(trials.returns(task.trial).mean()),
             explorer_loss=explorer_part.item(), executor_loss=executor_part.item(),
         )  # fmt: skip
-        if update % settings.evaluate_every == 0 or update >= settings.updates:
-            yield snapshot()
+        if progress.due():
+            yield judge.snapshot(judged, *progress.told())
