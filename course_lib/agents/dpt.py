@@ -27,10 +27,8 @@ The functions that a lesson teaches, ``pretraining_batch``, ``prediction_loss`` 
 
 from __future__ import annotations
 
-import copy
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +36,7 @@ from torch.nn import functional as F
 
 from course_lib.agents.evaluation import evaluation_trials
 from course_lib.agents.networks import linear
+from course_lib.agents.resuming import Progress, require_finite
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.exact.bandit_algorithms import BanditPlayer, thompson
@@ -262,58 +261,28 @@ def train(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    update, env_steps, seconds, metrics = 0, 0, 0.0, {}
-    if resume is not None:
-        network.load_state_dict(resume["network"])
-        optimizer.load_state_dict(resume["optimizer"])
-        generator.set_state(resume["generator"])
-        kept = ("update", "env_steps", "seconds", "metrics")
-        update, env_steps, seconds, metrics = (resume[name] for name in kept)
-
-    def checkpoint() -> dict:
-        return dict(
-            method="dpt",
-            task=task.name,
-            network={k: v.clone() for k, v in network.state_dict().items()},
-            optimizer=copy.deepcopy(optimizer.state_dict()),
-            generator=generator.get_state(),
-            settings=asdict(settings),
-            update=update,
-            env_steps=env_steps,
-            seconds=seconds,
-            metrics=dict(metrics),
-        )
-
+    progress = Progress("dpt", task, settings, generator, resume, network=network, optimizer=optimizer)
     if resume is None:
-        yield judge.snapshot(network, update, env_steps, seconds, metrics, checkpoint)
-    while update < settings.updates:
-        began = time.perf_counter()
-        done = update / settings.updates
-        share = min((update + 1) / (0.05 * settings.updates), 1 - done)
-        optimizer.param_groups[0]["lr"] = settings.learning_rate * share
+        yield judge.snapshot(network, *progress.told())
+    while progress.update < settings.updates:
+        with progress.timed():
+            done = progress.update / settings.updates
+            share = min((progress.update + 1) / (0.05 * settings.updates), 1 - done)
+            optimizer.param_groups[0]["lr"] = settings.learning_rate * share
 
-        drawn = task.draw(settings.contexts, generator, "train")
-        action, reward, best = batch(chances_of(drawn), task.pulls, generator)  # (B, n), (B, n), (B,)
-        logits, _, _ = network(tokens_of(action, reward, task.arms))  # (B, n + 1, k)
-        loss = loss_of(logits, best)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_norm)
-        optimizer.step()
-        if not torch.isfinite(loss):
-            raise CourseError(
-                Bilingual(
-                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). learning_rate를 절반으로 줄여 다시 해 보십시오.",
-                    f"The loss is no longer a number (update {update}). "
-                    "Try again with half the learning_rate.",
-                )
-            )
-        update += 1
-        env_steps += action.numel()
-        seconds += time.perf_counter() - began
-        metrics = dict(loss=loss.item(), train_return=float(reward.sum(dim=1).mean()))
-        if update % settings.evaluate_every == 0 or update == settings.updates:
-            yield judge.snapshot(network, update, env_steps, seconds, metrics, checkpoint)
+            drawn = task.draw(settings.contexts, generator, "train")
+            action, reward, best = batch(chances_of(drawn), task.pulls, generator)  # (B, n), (B, n), (B,)
+            logits, _, _ = network(tokens_of(action, reward, task.arms))  # (B, n + 1, k)
+            loss = loss_of(logits, best)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_norm)
+            optimizer.step()
+            require_finite(progress.update, loss, halve=["learning_rate"])
+            progress.count(updates=1, env_steps=action.numel())
+        progress.metrics = dict(loss=loss.item(), train_return=float(reward.sum(dim=1).mean()))
+        if progress.due():
+            yield judge.snapshot(network, *progress.told())
 
 
 def check_bandit(task: Task) -> None:

@@ -22,9 +22,8 @@ of ``train``: a learner's own can be trained with.
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +31,7 @@ from torch.nn import functional as F
 
 from course_lib.agents.evaluation import evaluation_trials, what_is_known
 from course_lib.agents.networks import gru, linear
+from course_lib.agents.resuming import Progress, require_finite
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import knowledge_of, possible_problems
@@ -300,93 +300,65 @@ def train(
     inputs = task.sensed_size + len(task.actions) + 2
     policy = Policy(inputs, settings.hidden, len(task.actions), generator, task.continuous).to(generator.device)
     optimizer = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
-    update, env_steps, seconds, metrics = 0, 0, 0.0, {}
-    if resume is not None:
-        policy.load_state_dict(resume["policy"])
-        optimizer.load_state_dict(resume["optimizer"])
-        generator.set_state(resume["generator"])
-        update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
-
-    def checkpoint() -> dict:
-        return dict(
-            method=method,
-            task=task.name,
-            policy={k: v.clone() for k, v in policy.state_dict().items()},
-            optimizer=copy.deepcopy(optimizer.state_dict()),
-            generator=generator.get_state(),
-            settings=asdict(settings),
-            update=update,
-            env_steps=env_steps,
-            seconds=seconds,
-            metrics=dict(metrics),
-        )
-
+    progress = Progress(method, task, settings, generator, resume, policy=policy, optimizer=optimizer)
     if resume is None:
-        yield judge.snapshot(policy, update, env_steps, seconds, metrics, checkpoint)
-    while update < settings.updates:
-        began = time.perf_counter()
-        left = 1 - update / settings.updates
-        optimizer.param_groups[0]["lr"] = settings.learning_rate * (0.1 + 0.9 * left)
+        yield judge.snapshot(policy, *progress.told())
+    while progress.update < settings.updates:
+        with progress.timed():
+            left = 1 - progress.update / settings.updates
+            optimizer.param_groups[0]["lr"] = settings.learning_rate * (0.1 + 0.9 * left)
 
-        # Play trials with the policy as it is.
-        short = shortened(task, grown_to(task.trial.episodes, settings, 1 - left))
-        count = settings.trials * task.trial.episodes // short.trial.episodes
-        drawn = task.draw(count, generator, "train")
-        trials, hidden, logits = play_trials(
-            policy, short, drawn, generator, greedy=False, script=judge.script, make_input=make_input, carry=carry
-        )
-        reward, trial_over, acts, counts = judge.lesson(trials, short.trial.episodes)  # (B, T) each
-        with torch.no_grad():
-            _, value = policy.heads(hidden)  # (B, T)
-            scaled = (reward - settings.reward_centre * acts) * settings.reward_scale
-            flow = scaled, value, trials.done, trial_over, settings.discount
-            advantage = advantages(*flow, settings.trace)
-            patient = settings.value_trace not in (None, settings.trace)
-            target = value + (advantages(*flow, settings.value_trace) if patient else advantage)
-            centred = advantage[acts]
-            advantage = (advantage - centred.mean()) / (centred.std() + 1e-6)
-            log_prob, _ = policy.log_prob_and_entropy(logits, trials.action)  # (B, T)
-            sensed = task.sensed(drawn, trials.symbol, trials.instruction)
-            inputs_ = make_input(sensed, trials.action, trials.reward, trials.done, len(task.actions))
-            new_episode = torch.ones_like(trials.done)
-            new_episode[:, 1:] = trials.episode[:, 1:] != trials.episode[:, :-1]
-
-        # Improve it by PPO's clipped objective (Schulman et al. 2017, equation 7), whole trials at a time.
-        for _ in range(settings.epochs):
-            order = torch.randperm(count, generator=generator, device=generator.device)
-            for part in order.chunk(settings.minibatches):
-                states = unroll(policy, inputs_[part], new_episode[part], carry)  # (b, T, H)
-                new_logits, new_value = policy.heads(states)
-                new_log_prob, surprise = policy.log_prob_and_entropy(new_logits, trials.action[part])
-                ratio = (new_log_prob - log_prob[part]).exp()
-                gain = torch.min(
-                    ratio * advantage[part],
-                    ratio.clamp(1 - settings.clip, 1 + settings.clip) * advantage[part],
-                )
-                policy_loss = -mean_where(gain, acts[part])
-                value_loss = mean_where((new_value - target[part]) ** 2, counts[part])
-                entropy = mean_where(surprise, acts[part])
-                loss = policy_loss + settings.value_weight * value_loss - settings.entropy * left * entropy
-                optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(policy.parameters(), settings.gradient_norm)
-                optimizer.step()
-        if not torch.isfinite(loss):
-            raise CourseError(
-                Bilingual(
-                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). learning_rate를 절반으로 줄여 다시 해 보십시오.",
-                    f"The loss is no longer a number (update {update}). Try again with half the learning_rate.",
-                )
+            # Play trials with the policy as it is.
+            short = shortened(task, grown_to(task.trial.episodes, settings, 1 - left))
+            count = settings.trials * task.trial.episodes // short.trial.episodes
+            drawn = task.draw(count, generator, "train")
+            trials, hidden, logits = play_trials(
+                policy, short, drawn, generator, greedy=False, script=judge.script, make_input=make_input, carry=carry
             )
-        update += 1
-        env_steps += int(trials.valid.sum())
-        seconds += time.perf_counter() - began
-        metrics = dict(
+            reward, trial_over, acts, counts = judge.lesson(trials, short.trial.episodes)  # (B, T) each
+            with torch.no_grad():
+                _, value = policy.heads(hidden)  # (B, T)
+                scaled = (reward - settings.reward_centre * acts) * settings.reward_scale
+                flow = scaled, value, trials.done, trial_over, settings.discount
+                advantage = advantages(*flow, settings.trace)
+                patient = settings.value_trace not in (None, settings.trace)
+                target = value + (advantages(*flow, settings.value_trace) if patient else advantage)
+                centred = advantage[acts]
+                advantage = (advantage - centred.mean()) / (centred.std() + 1e-6)
+                log_prob, _ = policy.log_prob_and_entropy(logits, trials.action)  # (B, T)
+                sensed = task.sensed(drawn, trials.symbol, trials.instruction)
+                inputs_ = make_input(sensed, trials.action, trials.reward, trials.done, len(task.actions))
+                new_episode = torch.ones_like(trials.done)
+                new_episode[:, 1:] = trials.episode[:, 1:] != trials.episode[:, :-1]
+
+            # Improve it by PPO's clipped objective (Schulman et al. 2017, equation 7), whole trials at a time.
+            for _ in range(settings.epochs):
+                order = torch.randperm(count, generator=generator, device=generator.device)
+                for part in order.chunk(settings.minibatches):
+                    states = unroll(policy, inputs_[part], new_episode[part], carry)  # (b, T, H)
+                    new_logits, new_value = policy.heads(states)
+                    new_log_prob, surprise = policy.log_prob_and_entropy(new_logits, trials.action[part])
+                    ratio = (new_log_prob - log_prob[part]).exp()
+                    gain = torch.min(
+                        ratio * advantage[part],
+                        ratio.clamp(1 - settings.clip, 1 + settings.clip) * advantage[part],
+                    )
+                    policy_loss = -mean_where(gain, acts[part])
+                    value_loss = mean_where((new_value - target[part]) ** 2, counts[part])
+                    entropy = mean_where(surprise, acts[part])
+                    loss = policy_loss + settings.value_weight * value_loss - settings.entropy * left * entropy
+                    optimizer.zero_grad()
+                    loss.backward()
+                    nn.utils.clip_grad_norm_(policy.parameters(), settings.gradient_norm)
+                    optimizer.step()
+            require_finite(progress.update, loss, halve=["learning_rate"])
+            progress.count(updates=1, env_steps=int(trials.valid.sum()))
+        progress.metrics = dict(
             train_return=float(trials.returns(task.trial).mean()),
             policy_loss=policy_loss.item(), value_loss=value_loss.item(), entropy=entropy.item(),
         )  # fmt: skip
-        if update % settings.evaluate_every == 0 or update == settings.updates:
-            yield judge.snapshot(policy, update, env_steps, seconds, metrics, checkpoint)
+        if progress.due():
+            yield judge.snapshot(policy, *progress.told())
 
 
 def grown_to(episodes: int, settings: Settings, progress: float) -> int:
