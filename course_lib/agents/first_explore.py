@@ -38,11 +38,9 @@ learner's own can be trained with.
 
 from __future__ import annotations
 
-import copy
 import math
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +48,7 @@ from torch import Tensor, nn
 from course_lib.agents.dpt import tokens_of
 from course_lib.agents.evaluation import evaluation_trials
 from course_lib.agents.networks import gru, linear
+from course_lib.agents.resuming import Progress, require_finite
 from course_lib.agents.rl2 import sample, shortened, trial_advantages
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
@@ -276,105 +275,75 @@ def train(
     judge, short = Judge(task, settings), shortened(task, settings.longest)
     policies = Policies(len(task.actions), settings.hidden, generator).to(generator.device)
     optimizer = torch.optim.Adam(policies.parameters(), lr=settings.learning_rate, eps=1e-5)
-    update, env_steps, seconds, metrics = 0, 0, 0.0, {}
-    if resume is not None:
-        policies.load_state_dict(resume["policies"])
-        optimizer.load_state_dict(resume["optimizer"])
-        generator.set_state(resume["generator"])
-        kept = ("update", "env_steps", "seconds", "metrics")
-        update, env_steps, seconds, metrics = (resume[name] for name in kept)
-
-    def checkpoint() -> dict:
-        return dict(
-            method="first-explore",
-            task=task.name,
-            policies={k: v.clone() for k, v in policies.state_dict().items()},
-            optimizer=copy.deepcopy(optimizer.state_dict()),
-            generator=generator.get_state(),
-            settings=asdict(settings),
-            update=update,
-            env_steps=env_steps,
-            seconds=seconds,
-            metrics=dict(metrics),
-        )
-
+    progress = Progress("first-explore", task, settings, generator, resume, policies=policies, optimizer=optimizer)
     if resume is None:
-        yield judge.snapshot(policies, update, env_steps, seconds, metrics, checkpoint)
-    while update < settings.updates:
-        began = time.perf_counter()
-        left = 1 - update / settings.updates
-        optimizer.param_groups[0]["lr"] = settings.learning_rate * (0.1 + 0.9 * left)
+        yield judge.snapshot(policies, *progress.told())
+    while progress.update < settings.updates:
+        with progress.timed():
+            left = 1 - progress.update / settings.updates
+            optimizer.param_groups[0]["lr"] = settings.learning_rate * (0.1 + 0.9 * left)
 
-        # Explore, and exploit every context on the way, with the policies as they are.
-        drawn = task.draw(settings.trials, generator, "train")
-        stray = max(settings.stray, 1 - (1 - left) / settings.stray_until)
-        trust = 1 - stray  # the explorer heeds the exploiter little while that has hardly been taught
-        explored, exploited, hidden = explore_and_exploit(
-            policies, short, drawn, generator, greedy=False, stray=stray
-        )
-        with torch.no_grad():
-            paid = pay_exploiter(explored.reward, exploited.reward)  # (B, L)
-            paid = (paid - settings.reward_centre) * settings.reward_scale
-            predicted = policies.exploit(hidden)  # (B, L, A)
-            if settings.paid_by == "prediction":
-                gained = pay_explorer(explored.reward, predicted.amax(dim=-1))  # (B, L − 1)
-            else:
-                gained = pay_explorer(explored.reward, exploited.reward) * settings.reward_scale
-            before = policies.explore_value(hidden[:, :-1])[..., 0]  # (B, L − 1)
-            last = torch.zeros_like(before, dtype=torch.bool)
-            last[:, -1] = True
-            advantage = trial_advantages(gained, before, last, last, settings.discount, settings.trace)
-            target = advantage + before
-            advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
-            old = log_prob(policies.explore(hidden[:, :-1]), explored.action[:, :-1])  # (B, L − 1)
-            tokens = tokens_of(explored.action, explored.reward, len(task.actions))[:, :-1]  # (B, L, A + 1)
-
-        # The explorer improves by PPO's clipped objective (equation 7 there), the exploiter by predicting.
-        for _ in range(settings.epochs):
-            order = torch.randperm(settings.trials, generator=generator, device=generator.device)
-            for part in order.chunk(settings.minibatches):
-                states, _ = policies.read(tokens[part])  # (b, L, H)
-                logits = policies.explore(states[:, :-1])  # (b, L − 1, A)
-                worth = policies.explore_value(states[:, :-1])[..., 0]  # (b, L − 1)
-                ratio = (log_prob(logits, explored.action[part, :-1]) - old[part]).exp()
-                gain = torch.min(
-                    ratio * advantage[part],
-                    ratio.clamp(1 - settings.clip, 1 + settings.clip) * advantage[part],
-                )
-                log_all = logits.log_softmax(dim=-1)
-                entropy = -(log_all.exp() * log_all).sum(dim=-1).mean()
-                explorer_loss = -trust * gain.mean() - settings.entropy * left * entropy
-                value_loss = (worth - target[part]).square().mean()
-                taken = exploited.action[part][..., None]  # (b, L, 1)
-                predicted = policies.exploit(states).gather(-1, taken)[..., 0]  # (b, L)
-                exploiter_loss = (predicted - paid[part]).square().mean()
-                loss = (
-                    explorer_loss
-                    + settings.value_weight * value_loss
-                    + settings.predict_weight * exploiter_loss
-                )
-                optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(policies.parameters(), settings.gradient_norm)
-                optimizer.step()
-        if not torch.isfinite(loss):
-            raise CourseError(
-                Bilingual(
-                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). learning_rate를 절반으로 줄여 다시 해 보십시오.",
-                    f"The loss is no longer a number (update {update}). "
-                    "Try again with half the learning_rate.",
-                )
+            # Explore, and exploit every context on the way, with the policies as they are.
+            drawn = task.draw(settings.trials, generator, "train")
+            stray = max(settings.stray, 1 - (1 - left) / settings.stray_until)
+            trust = 1 - stray  # the explorer heeds the exploiter little while that has hardly been taught
+            explored, exploited, hidden = explore_and_exploit(
+                policies, short, drawn, generator, greedy=False, stray=stray
             )
-        update += 1
-        env_steps += int(explored.valid.sum() + exploited.valid.sum())
-        seconds += time.perf_counter() - began
+            with torch.no_grad():
+                paid = pay_exploiter(explored.reward, exploited.reward)  # (B, L)
+                paid = (paid - settings.reward_centre) * settings.reward_scale
+                predicted = policies.exploit(hidden)  # (B, L, A)
+                if settings.paid_by == "prediction":
+                    gained = pay_explorer(explored.reward, predicted.amax(dim=-1))  # (B, L − 1)
+                else:
+                    gained = pay_explorer(explored.reward, exploited.reward) * settings.reward_scale
+                before = policies.explore_value(hidden[:, :-1])[..., 0]  # (B, L − 1)
+                last = torch.zeros_like(before, dtype=torch.bool)
+                last[:, -1] = True
+                advantage = trial_advantages(gained, before, last, last, settings.discount, settings.trace)
+                target = advantage + before
+                advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
+                old = log_prob(policies.explore(hidden[:, :-1]), explored.action[:, :-1])  # (B, L − 1)
+                tokens = tokens_of(explored.action, explored.reward, len(task.actions))[:, :-1]  # (B, L, A + 1)
+
+            # The explorer improves by PPO's clipped objective (equation 7 there), the exploiter by predicting.
+            for _ in range(settings.epochs):
+                order = torch.randperm(settings.trials, generator=generator, device=generator.device)
+                for part in order.chunk(settings.minibatches):
+                    states, _ = policies.read(tokens[part])  # (b, L, H)
+                    logits = policies.explore(states[:, :-1])  # (b, L − 1, A)
+                    worth = policies.explore_value(states[:, :-1])[..., 0]  # (b, L − 1)
+                    ratio = (log_prob(logits, explored.action[part, :-1]) - old[part]).exp()
+                    gain = torch.min(
+                        ratio * advantage[part],
+                        ratio.clamp(1 - settings.clip, 1 + settings.clip) * advantage[part],
+                    )
+                    log_all = logits.log_softmax(dim=-1)
+                    entropy = -(log_all.exp() * log_all).sum(dim=-1).mean()
+                    explorer_loss = -trust * gain.mean() - settings.entropy * left * entropy
+                    value_loss = (worth - target[part]).square().mean()
+                    taken = exploited.action[part][..., None]  # (b, L, 1)
+                    predicted = policies.exploit(states).gather(-1, taken)[..., 0]  # (b, L)
+                    exploiter_loss = (predicted - paid[part]).square().mean()
+                    loss = (
+                        explorer_loss
+                        + settings.value_weight * value_loss
+                        + settings.predict_weight * exploiter_loss
+                    )
+                    optimizer.zero_grad()
+                    loss.backward()
+                    nn.utils.clip_grad_norm_(policies.parameters(), settings.gradient_norm)
+                    optimizer.step()
+            require_finite(progress.update, loss, halve=["learning_rate"])
+            progress.count(updates=1, env_steps=int(explored.valid.sum() + exploited.valid.sum()))
         worth = worth_of_exploring(explored.reward, exploited.reward, task.trial.episodes)  # (L,)
-        metrics = dict(
+        progress.metrics = dict(
             train_return=float(worth.max()),
             explorer_loss=explorer_loss.item(), exploiter_loss=exploiter_loss.item(), entropy=entropy.item(),
         )  # fmt: skip
-        if update % settings.evaluate_every == 0 or update == settings.updates:
-            yield judge.snapshot(policies, update, env_steps, seconds, metrics, checkpoint)
+        if progress.due():
+            yield judge.snapshot(policies, *progress.told())
 
 
 def log_prob(logits: Tensor, action: Tensor) -> Tensor:
