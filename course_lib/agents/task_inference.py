@@ -27,16 +27,14 @@ a learner's own can be trained with.
 
 from __future__ import annotations
 
-import copy
-import math
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.agents.evaluation import evaluation_trials, what_is_known
+from course_lib.agents.resuming import Progress, require_finite
 from course_lib.agents.rl2 import mean_where
 from course_lib.agents.snapshot import Snapshot
 from course_lib.agents.varibad import (
@@ -208,83 +206,54 @@ def train(
     encoder_optimizer = torch.optim.Adam(networks.encoder.parameters(), lr=settings.encoder_rate, fused=True)
     changed = networks.parameters() if settings.informed else networks.policy.parameters()
     policy_optimizer = torch.optim.Adam(changed, lr=settings.policy_rate, eps=1e-5, fused=True)
-    optimizers = dict(encoder=encoder_optimizer, policy=policy_optimizer)
     judge = Judge(task, kind, read)
-    update, env_steps, seconds, metrics = 0, 0, 0.0, {}
-    if resume is not None:
-        networks.load_state_dict(resume["networks"])
-        for name, optimizer in optimizers.items():
-            optimizer.load_state_dict(resume["optimizers"][name])
-        generator.set_state(resume["generator"])
-        update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
-
-    def checkpoint() -> dict:
-        return dict(
-            method="task-inference",
-            task=task.name,
-            networks=copy.deepcopy(networks.state_dict()),
-            optimizers={name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()},
-            generator=generator.get_state(),
-            settings=asdict(settings),
-            update=update,
-            env_steps=env_steps,
-            seconds=seconds,
-            metrics=dict(metrics),
-        )
-
+    parts = dict(networks=networks, encoder_optimizer=encoder_optimizer, policy_optimizer=policy_optimizer)
+    progress = Progress("task-inference", task, settings, generator, resume, **parts)
     if resume is None:
-        yield judge.snapshot(networks, update, env_steps, seconds, metrics, checkpoint)
-    while update < settings.updates:
-        began = time.perf_counter()
-        left = 1 - update / settings.updates
-        encoder_optimizer.param_groups[0]["lr"] = settings.encoder_rate * max(0.1, left)
-        policy_optimizer.param_groups[0]["lr"] = settings.policy_rate * max(0.05, left)
+        yield judge.snapshot(networks, *progress.told())
+    while progress.update < settings.updates:
+        with progress.timed():
+            left = 1 - progress.update / settings.updates
+            encoder_optimizer.param_groups[0]["lr"] = settings.encoder_rate * max(0.1, left)
+            policy_optimizer.param_groups[0]["lr"] = settings.policy_rate * max(0.05, left)
 
-        # Play with the belief as it is, and improve the policy by what that paid.
-        drawn = task.draw(settings.trials, generator, "train")
-        told = torch.arange(settings.trials, device=generator.device)[:, None] % 2 == 0  # (B, 1) of IMPORT
-        change = None
-        if settings.informed:
-            change = lambda belief: torch.where(told, networks.embedding(drawn.index), belief)  # noqa: E731
-        trials, _, inputs, logits = play_trials(
-            networks.encoder, networks.policy, task, drawn, generator, read, greedy=False, change=change
-        )
-        history = trial_inputs(task, drawn, trials)  # (B, T, ·)
-        if settings.informed:  # the gradient goes on into whichever embedding was read
-            sensed = task.sensed(drawn, trials.symbol, trials.instruction)
-
-            def inputs(part: Tensor) -> Tensor:
-                known = networks.embedding(drawn.index[part])[:, None]
-                return read(torch.where(told[part, None], known, networks.encoder(history[part])), sensed[part])
-
-        losses = improve_policy(
-            networks.policy, policy_optimizer, task, trials, inputs, logits, settings, left, generator
-        )
-
-        # Improve the belief, being told which problem it was.
-        for _ in range(settings.encoder_steps):
-            part = torch.randperm(settings.trials, generator=generator, device=generator.device)
-            part = part[: settings.encoder_trials]
-            truth = privileged(networks, drawn, kind)[part]
-            loss = inference(networks.encoder(history[part]), truth, trials.valid[part])
-            encoder_optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(networks.encoder.parameters(), 10 * settings.gradient_norm)
-            encoder_optimizer.step()
-        losses["inference_loss"] = loss.item()
-        if not all(math.isfinite(loss) for loss in losses.values()):
-            raise CourseError(
-                Bilingual(
-                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). encoder_rate와 policy_rate를 절반으로 줄여 보십시오.",
-                    f"The loss is no longer a number (update {update}). Try half the encoder_rate and policy_rate.",
-                )
+            # Play with the belief as it is, and improve the policy by what that paid.
+            drawn = task.draw(settings.trials, generator, "train")
+            told = torch.arange(settings.trials, device=generator.device)[:, None] % 2 == 0  # (B, 1) of IMPORT
+            change = None
+            if settings.informed:
+                change = lambda belief: torch.where(told, networks.embedding(drawn.index), belief)  # noqa: E731
+            trials, _, inputs, logits = play_trials(
+                networks.encoder, networks.policy, task, drawn, generator, read, greedy=False, change=change
             )
-        update += 1
-        env_steps += int(trials.valid.sum())
-        seconds += time.perf_counter() - began
-        metrics = dict(train_return=float(trials.returns(task.trial).mean()), **losses)
-        if update % settings.evaluate_every == 0 or update == settings.updates:
-            yield judge.snapshot(networks, update, env_steps, seconds, metrics, checkpoint)
+            history = trial_inputs(task, drawn, trials)  # (B, T, ·)
+            if settings.informed:  # the gradient goes on into whichever embedding was read
+                sensed = task.sensed(drawn, trials.symbol, trials.instruction)
+
+                def inputs(part: Tensor) -> Tensor:
+                    known = networks.embedding(drawn.index[part])[:, None]
+                    return read(torch.where(told[part, None], known, networks.encoder(history[part])), sensed[part])
+
+            losses = improve_policy(
+                networks.policy, policy_optimizer, task, trials, inputs, logits, settings, left, generator
+            )
+
+            # Improve the belief, being told which problem it was.
+            for _ in range(settings.encoder_steps):
+                part = torch.randperm(settings.trials, generator=generator, device=generator.device)
+                part = part[: settings.encoder_trials]
+                truth = privileged(networks, drawn, kind)[part]
+                loss = inference(networks.encoder(history[part]), truth, trials.valid[part])
+                encoder_optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(networks.encoder.parameters(), 10 * settings.gradient_norm)
+                encoder_optimizer.step()
+            losses["inference_loss"] = loss.item()
+            require_finite(progress.update, torch.tensor([*losses.values()]), halve=["encoder_rate", "policy_rate"])
+            progress.count(updates=1, env_steps=int(trials.valid.sum()))
+        progress.metrics = dict(train_return=float(trials.returns(task.trial).mean()), **losses)
+        if progress.due():
+            yield judge.snapshot(networks, *progress.told())
 
 
 def privileged(networks: Networks, drawn: Drawn, kind: str) -> Tensor:
