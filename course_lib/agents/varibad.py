@@ -30,11 +30,8 @@ are arguments of ``train``: a learner's own can be trained with.
 
 from __future__ import annotations
 
-import copy
-import math
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +39,7 @@ from torch.nn import functional as F
 
 from course_lib.agents.evaluation import evaluation_trials, what_is_known
 from course_lib.agents.networks import gru, linear
+from course_lib.agents.resuming import Progress, require_finite
 from course_lib.agents.rl2 import mean_where, sample, trial_advantages
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
@@ -286,6 +284,25 @@ def play_trials(
 # -- learning ---------------------------------------------------------------------------------------------------
 
 
+class Replay:
+    """What encoder and decoder learn from: columns of the trials of the last updates, the oldest first."""
+
+    def __init__(self, updates: int) -> None:
+        self.updates, self.told = updates, []
+
+    def add(self, told: tuple[Tensor, ...]) -> None:
+        """Keep what an update's trials told; the oldest gives way."""
+        self.told = [*self.told, told][-self.updates :]
+
+    def state_dict(self) -> dict:
+        """What a checkpoint keeps."""
+        return dict(told=self.told)
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on with what ``state_dict`` gave."""
+        self.told = state["told"]
+
+
 def improve_policy(
     policy: BeliefPolicy,
     optimizer: torch.optim.Optimizer,
@@ -375,80 +392,49 @@ def train(
     model = [*networks.encoder.parameters(), *networks.decoder.parameters()]
     model_optimizer = torch.optim.Adam(model, lr=settings.encoder_rate, fused=True)
     policy_optimizer = torch.optim.Adam(networks.policy.parameters(), lr=settings.policy_rate, eps=1e-5, fused=True)
-    optimizers = dict(model=model_optimizer, policy=policy_optimizer)
-    judge = Judge(task, settings, read)
-    update, env_steps, seconds, metrics, replay = 0, 0, 0.0, {}, []
-    if resume is not None:
-        networks.load_state_dict(resume["networks"])
-        for name, optimizer in optimizers.items():
-            optimizer.load_state_dict(resume["optimizers"][name])
-        generator.set_state(resume["generator"])
-        replay = list(resume["replay"])
-        update, env_steps, seconds, metrics = (resume[k] for k in ("update", "env_steps", "seconds", "metrics"))
-
-    def checkpoint() -> dict:
-        return dict(
-            method="varibad",
-            task=task.name,
-            networks=copy.deepcopy(networks.state_dict()),
-            optimizers={name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()},
-            generator=generator.get_state(),
-            replay=list(replay),  # of tensors that nobody changes
-            settings=asdict(settings),
-            update=update,
-            env_steps=env_steps,
-            seconds=seconds,
-            metrics=dict(metrics),
-        )
-
+    judge, replay = Judge(task, settings, read), Replay(settings.remember)
+    parts = dict(networks=networks, model_optimizer=model_optimizer, policy_optimizer=policy_optimizer, replay=replay)
+    progress = Progress("varibad", task, settings, generator, resume, **parts)
     if resume is None:
-        yield judge.snapshot(networks, update, env_steps, seconds, metrics, checkpoint)
-    while update < settings.updates:
-        began = time.perf_counter()
-        left = 1 - update / settings.updates
-        model_optimizer.param_groups[0]["lr"] = settings.encoder_rate * max(0.1, left)
-        policy_optimizer.param_groups[0]["lr"] = settings.policy_rate * max(0.05, left)
+        yield judge.snapshot(networks, *progress.told())
+    while progress.update < settings.updates:
+        with progress.timed():
+            left = 1 - progress.update / settings.updates
+            model_optimizer.param_groups[0]["lr"] = settings.encoder_rate * max(0.1, left)
+            policy_optimizer.param_groups[0]["lr"] = settings.policy_rate * max(0.05, left)
 
-        # Play with the belief as it is, and improve the policy by what that paid.
-        drawn = task.draw(settings.trials, generator, "train")
-        played = play_trials(networks.encoder, networks.policy, task, drawn, generator, read, greedy=False)
-        trials, _, inputs, logits = played
-        losses = improve_policy(
-            networks.policy, policy_optimizer, task, trials, inputs, logits, settings, left, generator
-        )
-
-        # Improve the belief: encoder and decoder, by the evidence lower bound of every prefix.
-        head = trials.action if settings.head == "action" else trials.arrived  # (B, T)
-        told = (trial_inputs(task, drawn, trials), head, trials.reward > PAID_ABOVE, trials.valid)
-        replay = [*replay, told][-settings.remember :]
-        for _ in range(settings.encoder_steps):
-            which = int(torch.randint(len(replay), (), generator=generator, device=generator.device))
-            part = torch.randperm(settings.trials, generator=generator, device=generator.device)
-            history, head, paid, valid = (column[part[: settings.encoder_trials]] for column in replay[which])
-            mean, log_variance = networks.encoder(history).chunk(2, dim=-1)  # (b, T, Z) each
-            noise = torch.randn(mean.shape, generator=generator, device=mean.device)
-            z = mean + (0.5 * log_variance).exp() * noise
-            explained = likelihood(networks.decoder(z), head, paid, valid)  # (b, T)
-            nats = kl(mean, log_variance)  # (b, T)
-            bound = mean_where(explained - settings.kl_weight * nats, valid)
-            model_optimizer.zero_grad()
-            (-bound).backward()
-            nn.utils.clip_grad_norm_(model, 10 * settings.gradient_norm)
-            model_optimizer.step()
-        losses["bound"] = bound.item()
-        if not all(math.isfinite(loss) for loss in losses.values()):
-            raise CourseError(
-                Bilingual(
-                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). encoder_rate와 policy_rate를 절반으로 줄여 보십시오.",
-                    f"The loss is no longer a number (update {update}). Try half the encoder_rate and policy_rate.",
-                )
+            # Play with the belief as it is, and improve the policy by what that paid.
+            drawn = task.draw(settings.trials, generator, "train")
+            played = play_trials(networks.encoder, networks.policy, task, drawn, generator, read, greedy=False)
+            trials, _, inputs, logits = played
+            losses = improve_policy(
+                networks.policy, policy_optimizer, task, trials, inputs, logits, settings, left, generator
             )
-        update += 1
-        env_steps += int(trials.valid.sum())
-        seconds += time.perf_counter() - began
-        metrics = dict(train_return=float(trials.returns(task.trial).mean()), **losses)
-        if update % settings.evaluate_every == 0 or update == settings.updates:
-            yield judge.snapshot(networks, update, env_steps, seconds, metrics, checkpoint)
+
+            # Improve the belief: encoder and decoder, by the evidence lower bound of every prefix.
+            head = trials.action if settings.head == "action" else trials.arrived  # (B, T)
+            told = (trial_inputs(task, drawn, trials), head, trials.reward > PAID_ABOVE, trials.valid)
+            replay.add(told)
+            for _ in range(settings.encoder_steps):
+                which = int(torch.randint(len(replay.told), (), generator=generator, device=generator.device))
+                part = torch.randperm(settings.trials, generator=generator, device=generator.device)
+                history, head, paid, valid = (column[part[: settings.encoder_trials]] for column in replay.told[which])
+                mean, log_variance = networks.encoder(history).chunk(2, dim=-1)  # (b, T, Z) each
+                noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+                z = mean + (0.5 * log_variance).exp() * noise
+                explained = likelihood(networks.decoder(z), head, paid, valid)  # (b, T)
+                nats = kl(mean, log_variance)  # (b, T)
+                bound = mean_where(explained - settings.kl_weight * nats, valid)
+                model_optimizer.zero_grad()
+                (-bound).backward()
+                nn.utils.clip_grad_norm_(model, 10 * settings.gradient_norm)
+                model_optimizer.step()
+            losses["bound"] = bound.item()
+            require_finite(progress.update, torch.tensor([*losses.values()]), halve=["encoder_rate", "policy_rate"])
+            progress.count(updates=1, env_steps=int(trials.valid.sum()))
+        progress.metrics = dict(train_return=float(trials.returns(task.trial).mean()), **losses)
+        if progress.due():
+            yield judge.snapshot(networks, *progress.told())
 
 
 # -- the belief, beside the exact one ---------------------------------------------------------------------------
