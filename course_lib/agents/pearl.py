@@ -53,9 +53,8 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 
 import torch
@@ -64,6 +63,7 @@ from torch.nn import functional as F
 
 from course_lib.agents.evaluation import evaluation_trials, exact_belief_about
 from course_lib.agents.networks import linear
+from course_lib.agents.resuming import Progress, require_finite
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.exact import point_robot, posterior_sampling
@@ -395,13 +395,13 @@ class Replay:
             self.columns[name][:, slots.to(column.device)] = column
         self.written += new
 
-    def state(self) -> dict:
-        columns = {name: column.clone() for name, column in self.columns.items()}
-        return dict(written=self.written, columns=columns)
+    def state_dict(self) -> dict:
+        """What a checkpoint keeps."""
+        return dict(written=self.written, columns=self.columns)
 
-    def restore(self, state: dict) -> None:
-        self.written = state["written"]
-        self.columns = {name: column.clone() for name, column in state["columns"].items()}
+    def load_state_dict(self, state: dict) -> None:
+        """Go on with what ``state_dict`` gave."""
+        self.written, self.columns = state["written"], state["columns"]
 
 
 def draw_transitions(
@@ -467,114 +467,81 @@ def train(
     networks = Networks(task, settings, generator).to(device)
     parts = networks.encoder, networks.actor, networks.critics
     encoder, actor, critics = (list(part.parameters()) for part in parts)
-    optimizers = dict(
-        critic=torch.optim.Adam(encoder + critics, lr=settings.learning_rate, fused=True),
-        actor=torch.optim.Adam(actor, lr=settings.learning_rate, fused=True),
-    )
+    critic_optimizer = torch.optim.Adam(encoder + critics, lr=settings.learning_rate, fused=True)
+    actor_optimizer = torch.optim.Adam(actor, lr=settings.learning_rate, fused=True)
     problems = task.splits["train"]
     drawn = Drawn(getattr(task, "tables", None), problems.repeat_interleave(settings.copies))
     drawn = on_device(task, drawn, device)
     replay, memory = Replay(settings.replay), Replay(settings.memory)
     most = max(1, task.trial.episodes - 1)  # episodes in a context
-    update, env_steps, seconds, metrics = 0, 0, 0.0, {}
-    if resume is not None:
-        networks.load_state_dict(resume["networks"])
-        for name, optimizer in optimizers.items():
-            optimizer.load_state_dict(resume["optimizers"][name])
-        generator.set_state(resume["generator"])
-        replay.restore(resume["replay"])
-        memory.restore(resume["memory"])
-        counts = "update", "env_steps", "seconds", "metrics"
-        update, env_steps, seconds, metrics = (resume[name] for name in counts)
-
-    def checkpoint() -> dict:
-        return dict(
-            method="pearl",
-            task=task.name,
-            networks=copy.deepcopy(networks.state_dict()),
-            optimizers={name: copy.deepcopy(each.state_dict()) for name, each in optimizers.items()},
-            generator=generator.get_state(),
-            replay=replay.state(),
-            memory=memory.state(),
-            settings=asdict(settings),
-            update=update,
-            env_steps=env_steps,
-            seconds=seconds,
-            metrics=dict(metrics),
-        )
-
+    progress = Progress(
+        "pearl", task, settings, generator, resume,
+        networks=networks, critic_optimizer=critic_optimizer, actor_optimizer=actor_optimizer,
+        replay=replay, memory=memory,
+    )  # fmt: skip
     if resume is None:
-        yield judge.snapshot(networks, update, env_steps, seconds, metrics, checkpoint)
-    while update < settings.updates:
-        began = time.perf_counter()
-        left = 1 - update / settings.updates
-        for optimizer in optimizers.values():
-            optimizer.param_groups[0]["lr"] = settings.learning_rate * (0.05 + 0.95 * left)
+        yield judge.snapshot(networks, *progress.told())
+    while progress.update < settings.updates:
+        with progress.timed():
+            left = 1 - progress.update / settings.updates
+            for optimizer in (critic_optimizer, actor_optimizer):
+                optimizer.param_groups[0]["lr"] = settings.learning_rate * (0.05 + 0.95 * left)
 
-        # Play every training problem by posterior sampling, and keep the episodes.
-        wander = update < settings.wander
-        trials, _ = play_trials(
-            networks, task, drawn, generator,
-            greedy=False, wander=wander, prior_episodes=settings.prior_episodes,
-            product=product, redraw=redraw,
-        )  # fmt: skip
-        everything, context = episodes_of(task, drawn, trials, settings)
-        replay.add(everything)
-        from_prior = task.trial.episodes if wander else settings.prior_episodes
-        memory.add({name: column[:, :, :from_prior].flatten(1, 2) for name, column in context.items()})
+            # Play every training problem by posterior sampling, and keep the episodes.
+            wander = progress.update < settings.wander
+            trials, _ = play_trials(
+                networks, task, drawn, generator,
+                greedy=False, wander=wander, prior_episodes=settings.prior_episodes,
+                product=product, redraw=redraw,
+            )  # fmt: skip
+            everything, context = episodes_of(task, drawn, trials, settings)
+            replay.add(everything)
+            from_prior = task.trial.episodes if wander else settings.prior_episodes
+            memory.add({name: column[:, :, :from_prior].flatten(1, 2) for name, column in context.items()})
 
-        for _ in range(settings.gradient_steps):
-            # What a context says of z, and transitions of the same problem.
-            rows = torch.randperm(len(problems), generator=generator, device=device)[: settings.problems]
-            context, given, _ = draw_contexts(memory, rows, most, settings.informed, generator)
-            batch = draw_transitions(replay, rows, settings.transitions, generator)
-            mean, variance = networks.encoder.posterior(*networks.encoder(context), given, product)  # (b, Z)
-            noise = torch.randn(mean.shape, generator=generator, device=device)
-            z = (mean + variance.sqrt() * noise)[:, None].expand(-1, settings.transitions, -1)  # (b, n, Z)
+            for _ in range(settings.gradient_steps):
+                # What a context says of z, and transitions of the same problem.
+                rows = torch.randperm(len(problems), generator=generator, device=device)[: settings.problems]
+                context, given, _ = draw_contexts(memory, rows, most, settings.informed, generator)
+                batch = draw_transitions(replay, rows, settings.transitions, generator)
+                mean, variance = networks.encoder.posterior(*networks.encoder(context), given, product)  # (b, Z)
+                noise = torch.randn(mean.shape, generator=generator, device=device)
+                z = (mean + variance.sqrt() * noise)[:, None].expand(-1, settings.transitions, -1)  # (b, n, Z)
 
-            # Critics and encoder: the soft Bellman error, and the KL (section 5).
-            with torch.no_grad():
-                future = networks.soft_value(
-                    networks.targets, batch["after"], z, settings.temperature, generator
-                )
-                target = batch["taught"][..., 0] + settings.discount * future  # (b, n)
-            value = networks.action_values(networks.critics, batch["before"], batch["action"], z)  # (2, b, n)
-            critic_loss = ((value - target) ** 2).mean(dim=(1, 2)).sum()
-            divergence = kl(mean, variance).mean()
-            loss = critic_loss + settings.kl_weight * divergence
-            if settings.pull:
-                context, given, paid = draw_contexts(memory, rows, most, 0.0, generator)
-                uninformed = networks.encoder.posterior(*networks.encoder(context), given, product)
-                loss = loss + settings.pull * (~paid * kl(*uninformed)).mean()
-            optimizers["critic"].zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(encoder + critics, settings.gradient_norm)
-            optimizers["critic"].step()
+                # Critics and encoder: the soft Bellman error, and the KL (section 5).
+                with torch.no_grad():
+                    future = networks.soft_value(
+                        networks.targets, batch["after"], z, settings.temperature, generator
+                    )
+                    target = batch["taught"][..., 0] + settings.discount * future  # (b, n)
+                value = networks.action_values(networks.critics, batch["before"], batch["action"], z)  # (2, b, n)
+                critic_loss = ((value - target) ** 2).mean(dim=(1, 2)).sum()
+                divergence = kl(mean, variance).mean()
+                loss = critic_loss + settings.kl_weight * divergence
+                if settings.pull:
+                    context, given, paid = draw_contexts(memory, rows, most, 0.0, generator)
+                    uninformed = networks.encoder.posterior(*networks.encoder(context), given, product)
+                    loss = loss + settings.pull * (~paid * kl(*uninformed)).mean()
+                critic_optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(encoder + critics, settings.gradient_norm)
+                critic_optimizer.step()
 
-            gain = actor_gain(networks, batch["before"], z, settings.temperature, generator)
-            optimizers["actor"].zero_grad()
-            (-gain).backward(inputs=actor)
-            nn.utils.clip_grad_norm_(actor, settings.gradient_norm)
-            optimizers["actor"].step()
-            with torch.no_grad():
-                torch._foreach_lerp_(list(networks.targets.parameters()), critics, settings.target_average)
-        if not (torch.isfinite(critic_loss) and torch.isfinite(divergence) and torch.isfinite(gain)):
-            raise CourseError(
-                Bilingual(
-                    f"손실이 더 이상 수가 아닙니다({update}번째 업데이트). learning_rate를 절반으로 줄여 다시 해 "
-                    "보십시오.",
-                    f"The loss is no longer a number (update {update}). Try again with half the learning_rate.",
-                )
-            )
-        update += 1
-        env_steps += int(trials.valid.sum())
-        seconds += time.perf_counter() - began
-        metrics = dict(
+                gain = actor_gain(networks, batch["before"], z, settings.temperature, generator)
+                actor_optimizer.zero_grad()
+                (-gain).backward(inputs=actor)
+                nn.utils.clip_grad_norm_(actor, settings.gradient_norm)
+                actor_optimizer.step()
+                with torch.no_grad():
+                    torch._foreach_lerp_(list(networks.targets.parameters()), critics, settings.target_average)
+            require_finite(progress.update, critic_loss, divergence, gain, halve=["learning_rate"])
+            progress.count(updates=1, env_steps=int(trials.valid.sum()))
+        progress.metrics = dict(
             train_return=float(trials.returns(task.trial).mean()),
             critic_loss=critic_loss.item(), kl=divergence.item(), actor_gain=gain.item(),
         )  # fmt: skip
-        if update % settings.evaluate_every == 0 or update == settings.updates:
-            yield judge.snapshot(networks, update, env_steps, seconds, metrics, checkpoint)
+        if progress.due():
+            yield judge.snapshot(networks, *progress.told())
 
 
 def actor_gain(
