@@ -66,6 +66,13 @@ SAME_MEANING: dict[str, dict[str, str]] = {
     "4.4": {
         "favourite = F.one_hot(arm, chances.shape[1])": "as many chances as shares",
     },
+    "5.1": {
+        "better = ours[:, None] > theirs[None, :]": "True counts as 1 in the sum with floats",
+        "tied = ours[:, None] == theirs[None, :]": "True counts as 1 in the product with 0.5",
+    },
+    "5.5": {
+        "return test_return.gather(1, best[:, None])[:, -1]": "there is one column",
+    },
 }
 
 

@@ -169,6 +169,7 @@ def _curve_cases(generator: torch.Generator) -> list[tuple]:
         returns[0, 3:] = 0.8
         returns[1, 2], returns[1, -1] = 0.79, 0.3  # reached, and lost at the end
         returns[2, 2:] = 0.8  # reached and kept
+        returns[3, -1] = target  # reached just so, at the last look
         cases.append((seconds, returns, target))
     return cases
 
