@@ -30,8 +30,8 @@ from course_lib.exact.references import perfect_exploration, references_of
 __all__ = [
     "BanditPlayer", "Knowledge", "MDPPlayer", "PosteriorSampling", "bandit_belief", "bandit_information",
     "bayes_optimal_policy", "bayes_optimal_return", "chance_of_standing_on", "exact_belief",
-    "exploration_information", "gittins_indices", "information_about", "information_by_step", "knowledge_of", "mdp_belief", "mdp_information", "mdp_values",
-    "optimal_values", "pearl_upper_bound", "perfect_exploration", "play_bandits", "play_mdps", "policy_information",
-    "possible_problems", "redrawn_each_step", "references_of", "sampled_returns", "shortest_exploration",
-    "sufficient_exploration",
+    "exploration_information", "gittins_indices", "information_about", "information_by_step", "knowledge_of",
+    "mdp_belief", "mdp_information", "mdp_values", "optimal_values", "pearl_upper_bound", "perfect_exploration",
+    "play_bandits", "play_mdps", "policy_information", "possible_problems", "redrawn_each_step",
+    "references_of", "sampled_returns", "shortest_exploration", "sufficient_exploration",
 ]  # fmt: skip
