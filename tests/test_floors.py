@@ -14,8 +14,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "course_lib"
 FLOORS = (  # ground first
-    "setup", "bilingual", "tasks", "exact", "agents", "training", "results", "views", "lesson", "grading",
-    "authoring", "cli",
+    "setup", "bilingual", "out_of_order", "tasks", "exact", "agents", "training", "results", "views", "lesson",
+    "grading", "authoring", "cli",
 )  # fmt: skip
 DRAWING = {"IPython", "anywidget", "ipywidgets", "matplotlib"}
 NEVER_DRAW = {"agents", "training", "results"}  # what trains runs in a script, on a server, without a screen

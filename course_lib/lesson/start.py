@@ -7,7 +7,10 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from IPython import get_ipython
+
 import course_lib
+from course_lib import out_of_order
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.lesson import cards
@@ -33,6 +36,8 @@ def start(lesson: str):
     """
     title = known_or_error(LESSONS, lesson, Bilingual("강의", "lesson"))
     use_one_thread()
+    if (shell := get_ipython()) is not None:
+        out_of_order.load_ipython_extension(shell)
     exercises = exercises_of(lesson)
     minutes = sum(exercise.minutes for exercise in exercises)
     ready = Bilingual(

@@ -223,6 +223,19 @@ def test_an_unsolved_check_says_one_line_and_shows_its_card(opened):
     assert notebook.complaints == []
 
 
+def test_a_cell_from_the_middle_says_what_to_run_first(opened):
+    """In a kernel in which nothing was run, not even the first cell: what a restart leaves."""
+    notebook = opened(LESSON)
+    shown = notebook.run('check("1.1"')
+    (error,) = notebook.errors()
+    assert error["ename"] == "NameError"
+    expect(shown).to_contain_text("`check` is made by the cell that begins with `import torch`")
+    expect(shown).to_contain_text("먼저 실행하십시오")
+    shown.scroll_into_view_if_needed()
+    notebook.shot("01-from-the-middle-both")
+    assert notebook.complaints == []
+
+
 # ---- the live view -------------------------------------------------------------------------------------
 
 TRAINING = """\
