@@ -460,6 +460,7 @@ def corpus(outside: Path, port: int) -> list[Case]:
     answer("take-deadlock", "TIMEOUT", inside("import threading; lock = threading.Lock(); lock.acquire(); lock.acquire()"))
     answer("take-memory-lists", "MEMORY", inside("x = []\nwhile True: x.append(bytearray(10**7))"))
     answer("take-memory-lists-at-top", "MEMORY", "x = []\nwhile True: x.append(bytearray(10**7))\nRIGHT\n")
+    answer("take-memory-kept-at-top", "MEMORY", "x = []\nwhile True: x.append(bytearray(10**5))\nRIGHT\n")  # to the last
     answer("take-memory-at-top", "MEMORY", "x = bytearray(10**11)\nRIGHT\n")
     answer("take-memory-torch", "MEMORY", inside("import torch; x = torch.ones(10**11)"))
     answer("take-memory-in-children", "MEMORY", """

@@ -27,10 +27,11 @@ pytestmark = pytest.mark.skipif(sandbox.best_tier() != "contained", reason="bubb
 LIMITS = sandbox.Limits(cell_s=10.0, memory=1024 * sandbox.MEGABYTE)
 FEW = (  # one of each kind
     "cells-trap-in-check-cells", "forge-ast-transformer", "forge-never-idle", "take-loop-at-top",
-    "take-memory-in-children", "take-os-exit", "flee-loopback", "file-truncated", "file-fifo",
+    "take-memory-in-children", "take-memory-kept-at-top", "take-os-exit", "flee-loopback", "file-truncated", "file-fifo",
     "file-many-small-things", "file-stray-conftest",
 )  # fmt: skip
-RELEASES = grade.chosen_releases(grading_corpus.release())
+RELEASED = grading_corpus.release()
+RELEASES = grade.chosen_releases(RELEASED)
 SECRET = "hush-hush"
 
 
@@ -132,6 +133,18 @@ def test_right_ones_are_never_failed(tmp_path):
         settings = Settings(RELEASES, "contained", seed, limits=LIMITS)
         for row in grade.grade_all(found, settings, 2):
             assert statuses(row) == grading_corpus.PASSED, (seed, row)
+
+
+@pytest.mark.corpus
+def test_every_solved_lesson_passes_with_fresh_inputs():
+    names = {release.name for release in RELEASES}
+    assert len(names) >= 5
+    found = [one for one in grade.find_submissions(RELEASED / "solutions") if one[0].stem in names]
+    for seed in range(20):
+        rows = list(grade.grade_all(found, Settings(RELEASES, "contained", seed, limits=LIMITS), 2))
+        assert len(rows) == len(names)
+        for row in rows:
+            assert not row.invalid and set(statuses(row).values()) == {"PASS"}, (seed, row)
 
 
 # -- batches --------------------------------------------------------------------------------------------------

@@ -18,12 +18,13 @@ from pathlib import Path
 
 from course_lib.grading import submission
 from course_lib.grading.release import Gap, Release, defined, parse, preamble, used
-from course_lib.grading.sandbox import MEGABYTE, Limits
+from course_lib.grading.sandbox import MEGABYTE, Limits, out_of_memory
 
 MOST_PROBE = 4 * MEGABYTE  # characters of what a probe writes out
 PR_SET_CHILD_SUBREAPER = 36  # of prctl(2)
 READING_MEMORY = 140 * MEGABYTE  # to take a file apart
 RUNNING_MEMORY = 800 * MEGABYTE  # as the system counts it: threads' empty stacks, too
+NO_MEMORY = {"type": "MemoryError", "text": ""}  # where a kernel had none left even to say so
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _independent(merged: list[Gap], lost: str, answers: dict) -> set[str]:
 
 @dataclass(frozen=True)
 class Ran:
-    """One run of nbval: what was seen in each exercise, and where the kernel was lost, if it was."""
+    """One run of nbval: what was seen in each exercise, and where the kernel was lost or spoilt, if it was."""
 
     seen: dict[str, dict]
     killed_at: str | None = None
@@ -157,20 +158,21 @@ def _run(
             if exercise is None:
                 return Ran({}, failed=f"preamble: {reason}")
             return Ran(seen, exercise, reason or "died")
-        if kind == "answer" and record.error:
-            first_error.setdefault(exercise, record.error)
+        if kind == "answer" and (record.error or record.full):
+            first_error.setdefault(exercise, record.error or NO_MEMORY)
         if kind == "probe":
             seen[exercise] = {
                 "state": "ran",
                 "passed": record.passed,
                 "xfail": record.xfail,
                 "written": record.written[:2],
-                "error": record.error,
+                "error": record.error or (NO_MEMORY if record.full else {}),
                 "answer_error": first_error.get(exercise),
             }
-    if reason:  # lost after the last cell: too late to matter
-        return Ran(seen)
-    return Ran(seen)
+            if out_of_memory(first_error.get(exercise) or seen[exercise]["error"]):
+                # What it took it may keep, and then whatever comes next in this kernel fails as well.
+                return Ran(seen, exercise)
+    return Ran(seen)  # if the kernel was lost after the last cell, it was too late to matter
 
 
 def _probe(gap: Gap, inputs: str) -> str:

@@ -188,3 +188,9 @@ def use_limits(limits: Limits) -> None:
     if sys.platform.startswith("linux"):  # elsewhere it counts other things, or none
         lower(resource.RLIMIT_DATA, limits.memory)
     lower(resource.RLIMIT_NOFILE, 1024)
+
+
+def out_of_memory(problem: dict) -> bool:
+    """Whether an exception's ``{"type", "text"}`` says so: Python by its kind, PyTorch by the name of its allocator."""
+    text = str(problem.get("text", ""))
+    return problem.get("type") == "MemoryError" or problem.get("type") == "RuntimeError" and "alloc_cpu" in text

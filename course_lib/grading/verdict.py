@@ -15,6 +15,7 @@ import torch
 
 from course_lib.bilingual import Bilingual
 from course_lib.grading import wire
+from course_lib.grading.sandbox import out_of_memory
 from course_lib.lesson import exercise as engine
 from course_lib.lesson import exercises
 from course_lib.lesson.exercise import Exercise, Run, Verdict
@@ -84,7 +85,7 @@ def fresh_cases(exercise_id: str, seed: int) -> Cases:
         return Cases([], "", [], [])
     cases = [case for draw in range(DRAWS) for case in engine.draw_cases(exercise, _case_seed(exercise_id, seed, draw))]
     written = [(exercise.seed, _pickled(case)) for case in cases]
-    expected = [engine._run(exercise, exercise.reference, case, shield=False).value for case in cases]
+    expected = [engine.run_case(exercise, exercise.reference, case, shield=False).value for case in cases]
     digests = [wire.digest(pickle.loads(arguments)) for _, arguments in written]
     return Cases(cases, base64.b64encode(pickle.dumps(written)).decode(), digests, expected)
 
@@ -104,7 +105,7 @@ cloudpickle.register_pickle_by_value(exercises)
 def status_of(exercise: Exercise, happened: dict, seed: int) -> Graded:
     """The status of an exercise, from what the runner wrote down about it."""
     if happened["state"] == "todo":
-        return Graded(exercise, "TODO", engine._not_written(exercise))
+        return Graded(exercise, "TODO", engine.not_written(exercise))
     if happened["state"] == "killed":
         status, message = KILLED.get(happened["reason"], KILLED["died"])
         return Graded(exercise, status, message)
@@ -127,15 +128,9 @@ def status_of(exercise: Exercise, happened: dict, seed: int) -> Graded:
 
 def _failed_item(exercise: Exercise, happened: dict) -> Graded:
     problem = happened["answer_error"] or happened["error"] or {}
-    if _out_of_memory(problem):
+    if out_of_memory(problem):
         return Graded(exercise, *KILLED["memory"])
     return Graded(exercise, "ERROR", _sentence(problem) if problem else NOTHING_CAME)
-
-
-def _out_of_memory(problem: dict) -> bool:
-    """Python says it by the exception's kind, PyTorch by the name of its allocator."""
-    text = str(problem.get("text", ""))
-    return problem.get("type") == "MemoryError" or problem.get("type") == "RuntimeError" and "alloc_cpu" in text
 
 
 def _sentence(problem: dict) -> Bilingual:
@@ -169,7 +164,7 @@ def _judged(exercise: Exercise, found: dict, happened: dict, seed: int) -> Grade
         _run_from(exercise, written, digest, value)
         for written, digest, value in zip(found["runs"], fresh.digests, fresh.expected, strict=True)
     ]
-    if any(_out_of_memory(written.get("error", {})) for written in found["runs"]):
+    if any(out_of_memory(written.get("error", {})) for written in found["runs"]):
         return Graded(exercise, *KILLED["memory"])
     return _from_engine(_verdict(exercise, fresh, runs))
 
@@ -200,7 +195,7 @@ def _run_from(exercise: Exercise, written: dict, digest: str, expected: object) 
 def _verdict(exercise: Exercise, fresh: Cases, runs: list[Run]) -> Verdict:
     """The engine's judgement of runs that were made elsewhere."""
     with torch.no_grad():
-        findings = [engine._examine(exercise, run, value) for run, value in zip(runs, fresh.expected, strict=True)]
+        findings = [engine.examine(exercise, run, value) for run, value in zip(runs, fresh.expected, strict=True)]
     passed = sum(finding is None for finding in findings)
     if passed == len(runs):
         return Verdict(exercise, "PASS", passed, passed)
@@ -209,8 +204,8 @@ def _verdict(exercise: Exercise, fresh: Cases, runs: list[Run]) -> Verdict:
     run = runs[first]
     return Verdict(
         exercise, outcome, passed, len(runs), message,
-        mistake=None if outcome == "TODO" else engine._recognise(exercise, fresh.cases, runs),
-        call=engine._call_text(exercise, fresh.cases[first]),
+        mistake=None if outcome == "TODO" else engine.recognise(exercise, fresh.cases, runs),
+        call=engine.call_text(exercise, fresh.cases[first]),
         expected=engine.compact(fresh.expected[first]),
         got=engine.compact(run.value) if run.kind in {"value", "changed"} else "",
         printed=run.printed,

@@ -49,6 +49,7 @@ class Record:
     xfail: bool = False
     error: dict = field(default_factory=dict)
     written: list[str] = field(default_factory=list)  # what probes wrote out in this cell
+    full: bool = False  # nearly all memory was asked for: an error may have gone untold
 
 
 def run_notebook(notebook: Path, job) -> tuple[list[Record], str]:
@@ -101,6 +102,7 @@ class Recorder:
                 xfail=hasattr(report, "wasxfail"),
                 error=problem,
                 written=[text for output in outputs if (text := _written(output))],
+                full=self.kernel.full(),
             ))  # fmt: skip
         elif call.when == "setup" and not report.passed:
             self.records.append(Record(error={"type": "", "text": str(call.excinfo and call.excinfo.value)[:MOST_ERROR]}))
@@ -121,7 +123,7 @@ class Watched:
         self.folder = folder
         self.reason = ""
         self.output = 0
-        self.most_data = 0  # that one of its processes had asked for
+        self.most_data = 0  # that one of its processes had asked for during the present cell
         self.cell_began: float | None = None
         self.cells = 0
         self.running: RunningWatched | None = None
@@ -151,6 +153,17 @@ class Watched:
 
     def alive(self) -> bool:
         return not self.reason and self.running is not None and self.running.is_alive()
+
+    def begin_cell(self) -> None:
+        self.cells += 1
+        self.most_data = 0
+        self._memory_of(self._processes())  # what earlier cells hold; a kernel may die before the next look
+        self.cell_began = time.monotonic()
+
+    def full(self) -> bool:
+        """Whether nearly all memory was asked for during the present cell, or is still held."""
+        self._memory_of(self._processes())
+        return self.most_data > ALL_BUT * self.limits.memory
 
     def note(self, reason: str) -> None:
         """Keep the first reason. Python without memory may hang or die: then memory is what it was about."""
@@ -188,16 +201,21 @@ class Watched:
                 self.kill(reason)
                 return
 
-    def _too_much(self) -> str:
-        processes, memory = self._processes(), 0
-        if len(processes) > self.limits.processes:
-            return "processes"
+    def _memory_of(self, processes: list[psutil.Process]) -> int:
+        """What they use together; what one of them asked for at most is kept."""
+        memory = 0
         for process in processes:
             with contextlib.suppress(psutil.Error):
                 used = process.memory_info()
                 memory += used.rss - getattr(used, "shared", 0)  # libraries count for nothing
                 self.most_data = max(self.most_data, getattr(used, "data", 0))
-        if memory > self.limits.memory:
+        return memory
+
+    def _too_much(self) -> str:
+        processes = self._processes()
+        if len(processes) > self.limits.processes:
+            return "processes"
+        if self._memory_of(processes) > self.limits.memory:
             return "memory"
         if _size(self.sockets, self.home) > self.limits.files:
             return "files"
@@ -250,8 +268,7 @@ class RunningWatched(nbval.kernel.RunningKernel):
             raise
 
     def execute_cell_input(self, cell_input, allow_stdin=None):
-        self.watched.cells += 1
-        self.watched.cell_began = time.monotonic()
+        self.watched.begin_cell()
         return super().execute_cell_input(cell_input, allow_stdin)
 
     def await_reply(self, msg_id, timeout=None):

@@ -334,15 +334,15 @@ def judge(exercise: Exercise, answer: object, seed: int | None = None) -> Verdic
         return _judge_value(exercise, answer)
     cases = draw_cases(exercise, seed)
     if answer is None or answer is ...:
-        return Verdict(exercise, "TODO", 0, len(cases), _not_written(exercise))
+        return Verdict(exercise, "TODO", 0, len(cases), not_written(exercise))
     if not callable(answer):
         return Verdict(exercise, "FAIL", 0, len(cases), got=compact(answer), message=Bilingual(
             ko=f"함수가 필요합니다: 괄호 없이 함수의 이름만 넘기세요. 받은 값의 종류: {type(answer).__name__}.",
             en=f"A function is needed: pass its name without brackets. Got a {type(answer).__name__}.",
         ))
-    runs = [_run(exercise, answer, case) for case in cases]
-    expected = [_run(exercise, exercise.reference, case, shield=False).value for case in cases]
-    findings = [_examine(exercise, run, value) for run, value in zip(runs, expected, strict=True)]
+    runs = [run_case(exercise, answer, case) for case in cases]
+    expected = [run_case(exercise, exercise.reference, case, shield=False).value for case in cases]
+    findings = [examine(exercise, run, value) for run, value in zip(runs, expected, strict=True)]
     passed = sum(finding is None for finding in findings)
     if passed == len(cases):
         return Verdict(exercise, "PASS", passed, passed)
@@ -351,8 +351,8 @@ def judge(exercise: Exercise, answer: object, seed: int | None = None) -> Verdic
     run = runs[first]
     return Verdict(
         exercise, outcome, passed, len(cases), message,
-        mistake=None if outcome == "TODO" else _recognise(exercise, cases, runs),
-        call=_call_text(exercise, cases[first]),
+        mistake=None if outcome == "TODO" else recognise(exercise, cases, runs),
+        call=call_text(exercise, cases[first]),
         expected=compact(expected[first]),
         got=compact(run.value) if run.kind in {"value", "changed"} else "",
         printed=run.printed,
@@ -366,7 +366,7 @@ def draw_cases(exercise: Exercise, seed: int | None = None) -> list[tuple]:
 
 def _judge_value(exercise: Exercise, answer: object) -> Verdict:
     if _unfilled(answer):
-        return Verdict(exercise, "TODO", 0, 1, _not_written(exercise))
+        return Verdict(exercise, "TODO", 0, 1, not_written(exercise))
     if callable(answer):
         return Verdict(exercise, "FAIL", 0, 1, Bilingual(
             ko="함수가 아니라 값을 넘기세요.", en="Pass a value, not a function.",
@@ -395,14 +395,15 @@ def _unfilled(answer: object) -> bool:
     return answer is None or answer is ...
 
 
-def _not_written(exercise: Exercise) -> Bilingual:
+def not_written(exercise: Exercise) -> Bilingual:
+    """What is said of an answer that is still a stub."""
     return Bilingual(
         ko=f'답을 아직 쓰지 않았습니다. 위 셀을 채운 뒤 다시 실행하세요. 힌트: `hint("{exercise.id}")`.',
         en=f'Nothing is written yet. Fill in the cell above and run again. A hint: `hint("{exercise.id}")`.',
     )
 
 
-def _run(exercise: Exercise, answer: Callable, case: tuple, shield: bool = True) -> Run:
+def run_case(exercise: Exercise, answer: Callable, case: tuple, shield: bool = True) -> Run:
     """Call an answer on a copy of a case; without ``shield`` an exception is the author's and is raised."""
     given = copy.deepcopy(case)
     printed = io.StringIO()
@@ -499,10 +500,10 @@ def _is_library(filename: str) -> bool:
     return Path(filename).resolve().as_posix().startswith(_library_folders())
 
 
-def _examine(exercise: Exercise, run: Run, expected: object) -> tuple[str, Bilingual] | None:
+def examine(exercise: Exercise, run: Run, expected: object) -> tuple[str, Bilingual] | None:
     """None where a run is right, else the outcome and a sentence."""
     if run.kind == "todo":
-        return "TODO", _not_written(exercise)
+        return "TODO", not_written(exercise)
     if run.kind == "error":
         return "ERROR", run.message
     if run.kind == "changed":
@@ -534,10 +535,10 @@ def _difference(exercise: Exercise, expected: object, got: object) -> Difference
     )
 
 
-def _recognise(exercise: Exercise, cases: list[tuple], runs: list[Run]) -> WrongAnswer | None:
+def recognise(exercise: Exercise, cases: list[tuple], runs: list[Run]) -> WrongAnswer | None:
     """The first named wrong answer that does the same as these runs on every case."""
     for wrong in exercise.wrong:
-        pairs = ((_run(exercise, wrong.answer, case), run) for case, run in zip(cases, runs, strict=True))
+        pairs = ((run_case(exercise, wrong.answer, case), run) for case, run in zip(cases, runs, strict=True))
         if all(_same_run(exercise, theirs, mine) for theirs, mine in pairs):
             return wrong
     return None
@@ -549,7 +550,8 @@ def _same_run(exercise: Exercise, one: Run, other: Run) -> bool:
     return one.kind == "error" or _difference(exercise, one.value, other.value) is None
 
 
-def _call_text(exercise: Exercise, case: tuple) -> str:
+def call_text(exercise: Exercise, case: tuple) -> str:
+    """A case as a learner reads it: the function's name, and each argument on a line of its own."""
     name = exercise.signature.split("(")[0].strip()
     try:
         names = list(inspect.signature(exercise.reference).parameters)
@@ -674,7 +676,7 @@ def _complaints_about_cases(exercise: Exercise) -> list[str]:
 def _ignorant_functions(exercise: Exercise) -> dict[str, Callable]:
     """Answers that know nothing of the exercise, by name."""
     case = draw_cases(exercise)[0]
-    constant = _run(exercise, exercise.reference, case, shield=False).value
+    constant = run_case(exercise, exercise.reference, case, shield=False).value
 
     def raising(*_arguments):
         raise ValueError("no answer")
