@@ -2,12 +2,16 @@
 
 import html
 import re
+from pathlib import Path
 
 import pytest
 from course_lib.agents import dream, pearl
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.lesson import cards, dreaming, results, sampling, show_code, show_lines
+from course_lib.lesson.exercise import exercises_of
 from course_lib.lesson.start import recording
+
+SOURCES = sorted((Path(__file__).parents[1] / "notebooks" / "source").glob("0[1-9]_*.md"))
 
 
 @pytest.fixture
@@ -103,3 +107,18 @@ def test_a_picture_has_every_seed(monkeypatch):
     dreaming.distractor_figure()
     points = [len(line.get_xdata()) for line in drawn[0].axes[0].lines if line.get_marker() in "os^v"]
     assert points == [len(runs[variant]) for variant in dreaming.SQUEEZED]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_the_card_says_how_long_a_lesson_takes(path):
+    """Its prose was counted, its exercises' minutes were added; an hour with the computing."""
+    text = path.read_text(encoding="utf-8")
+    card = re.search(
+        r"Reading: about (\d+) minutes at 200 words a minute\. Exercises: about (\d+) minutes\. Computing: \d~(\d) minutes",
+        text,
+    )
+    reading, exercises, computing = map(int, card.groups())
+    words = len(" ".join(re.findall(r'<div lang="en">(.*?)</div>', text, re.DOTALL)).split())
+    assert abs(reading - words / 200) <= 1
+    assert exercises == sum(exercise.minutes for exercise in exercises_of(path.name[:2]))
+    assert 45 <= reading + exercises + computing <= 61
