@@ -40,7 +40,7 @@ test:
 	$(VENV_PYTHON) -m pytest -q tests --ignore tests/test_floors.py --ignore tests/browser
 	$(VENV_PYTHON) -m course_lib.cli build --check
 ifneq ($(SOLUTIONS),)
-	$(VENV_PYTHON) -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout 300 \
+	$(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 \
 	    --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/solutions
 endif
 
