@@ -1,11 +1,14 @@
 """Exact values, beliefs and information, against exhaustive search and against known numbers."""
 
+import copy
 import math
+from dataclasses import replace
 from fractions import Fraction
 from itertools import permutations
 
 import pytest
 import torch
+from four_doors import four_doors
 from slow_city import DOWN, END, LEFT, RIDE, RIGHT, RULES, UP, WAIT, Rules, buses_of, move, seen, step
 
 from course_lib.bilingual import Bilingual, CourseError
@@ -19,6 +22,7 @@ from course_lib.exact import (
     possible_problems,
 )
 from course_lib.exact.explorers import shortest_exploration
+from course_lib.exact.references import references_of
 from course_lib.tasks import make_task, play
 from course_lib.tasks.city import City, CityPlan
 
@@ -336,3 +340,12 @@ def test_random_rewards_are_refused_where_they_would_give_wrong_answers():
         exact_belief(drawn.tables, trials)
     with pytest.raises(CourseError, match="random"):
         shortest_exploration(bandit)
+
+
+def test_no_optimum_is_promised_that_nobody_can_reach():
+    """A note that tells of two doors what is behind them leaves both possible: knowing the problem is out of reach."""
+    whole = four_doors()
+    assert references_of(whole) == pytest.approx({"optimal_return": 1.0, "no_exploration_return": 0.9})
+    half = copy.copy(whole)
+    half.tables = replace(whole.tables, sense=torch.tensor([[0, 1, 2, 3, 4, 5 + m // 2, 9] for m in range(4)]))
+    assert "no_exploration_return" in references_of(half) and "optimal_return" not in references_of(half)
