@@ -6,13 +6,26 @@ import subprocess
 
 import pytest
 import torch
+from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
 
 from course_lib.bilingual import CourseError
 from course_lib.exact import Knowledge, exploration_information, optimal_values
 from course_lib.tasks import make_task
-from course_lib.views.city import STATIC, city_figure, explore_city, marginals, replay, stakes
+from course_lib.views.city import (
+    LIT,
+    SCREEN,
+    STATIC,
+    city_figure,
+    explore_city,
+    lit,
+    marginals,
+    replay,
+    stakes,
+)
 
-CITIES = ("map", "homework-map")
+CITIES = ("map", "homework-map", "noisy-tv")
+TO_THE_TV = ("left", "up")
 TO_THE_MAP = {"map": ("right", "right", "right", "down"), "homework-map": ("right", "right")}
 
 
@@ -29,7 +42,7 @@ def random_rounds(task, count, seed):
         return int(torch.randint(limit, (), generator=generator))
 
     weights = torch.tensor([3.0, 3, 3, 3, 1, 6, 0.2])  # rides often, ends seldom
-    for _ in range(count):
+    for number in range(count):
         lists = torch.multinomial(
             weights, 2 * task.trial.horizon, replacement=True, generator=generator
         ).view(2, -1)
@@ -47,7 +60,12 @@ def random_rounds(task, count, seed):
                 if replay(task, played).phase == "over":
                     break
                 played["execution"].append(action)
-        yield played
+        yield played | dict(showing=number)
+    if task.name == "noisy-tv":  # walked to by chance too seldom
+        watched = [*map(task.actions.index, TO_THE_TV), *[task.actions.index("wait")] * 6]
+        for steps in range(len(watched) + 1):
+            yield dict(problem=0, goal=0, showing=steps, exploration=watched[:steps], execution=None)
+            yield dict(problem=0, goal=0, showing=3, exploration=[task.end_action], execution=watched[:steps])
 
 
 # ---- the game from Python ----------------------------------------------------------------------------
@@ -132,7 +150,7 @@ def test_same_city_is_marked_and_new_cities_follow_the_seed(game):
     game.new_city()
     twin = explore_city("map", seed=0)
     twin.new_city()
-    assert twin.played == game.played
+    assert twin.played | dict(showing=2) == game.played
     others = [explore_city("map", seed=seed).city["draws"] for seed in (0, 1)]
     assert others[0] != others[1]
     assert len({problem for problem, _ in others[0]}) > 15 and {goal for _, goal in others[0]} == {0, 1, 2, 3}
@@ -189,7 +207,7 @@ def test_results_agree_with_the_exact_information(name):
 NODE = shutil.which("node")
 PROGRAM = """
 import {{ readFileSync }} from "node:fs";
-import {{ readTables, replay, result, counts, nats }} from "{module}";
+import {{ readTables, replay, result, counts, nats, picture }} from "{module}";
 const sent = JSON.parse(readFileSync(0, "utf8"));
 const get = (name) => (name === "city" ? sent.city : new DataView(Uint8Array.from(sent[name]).buffer));
 const tables = readTables(get);
@@ -198,7 +216,8 @@ console.log(JSON.stringify(sent.rounds.map((played) => {{
   const over = now.phase === "over";
   const row = over ? result(tables, played, now) : null;
   return {{ phase: now.phase, clock: now.clock, state: now.state, possible: now.possible,
-    counts: counts(sent.city, now.possible), nats: nats(now.possible), row }};
+    counts: counts(sent.city, now.possible), nats: nats(now.possible), row,
+    picture: picture(sent.city, played, now) }};
 }})));
 """
 
@@ -220,7 +239,7 @@ def test_javascript_replays_like_the_tables(name, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    phases = set()
+    phases, pictures = set(), set()
     for played, in_browser in zip(rounds, json.loads(done.stdout), strict=True):
         game.played = played
         now, belief = game.round, game.belief
@@ -230,6 +249,9 @@ def test_javascript_replays_like_the_tables(name, tmp_path):
             now.clock,
             now.state,
         )
+        pictures.add(in_browser["picture"])
+        shown = int(game.trials.symbol[0, -1] - game.task.tables.sense[played["problem"], now.state])
+        assert (in_browser["picture"] or 0) == shown
         assert in_browser["possible"] == (belief > 0).tolist()
         assert in_browser["nats"] == pytest.approx(game.information)
         chances = torch.tensor(in_browser["counts"]) / int((belief > 0).sum())
@@ -237,6 +259,46 @@ def test_javascript_replays_like_the_tables(name, tmp_path):
         if now.phase == "over":
             assert in_browser["row"] == game._result()
     assert phases == {"exploration", "between", "execution", "over"}
+    assert (len(pictures) > 5) if name == "noisy-tv" else pictures == {None}
+
+
+# ---- the television ----------------------------------------------------------------------------------
+
+
+def test_the_television_shows_another_picture_each_step_and_tells_nothing():
+    game, seen = explore_city("noisy-tv", seed=1), []
+    dark = game.task.tables.sense[0, game.task.state(game.task.tv_cell)]
+    for _ in range(2):
+        game.step(*TO_THE_TV)
+        for _ in range(16):
+            seen.append(int(game.trials.symbol[0, -1] - dark))
+            game.step("wait")
+        assert game.information == 0 and int((game.belief > 0).sum()) == 24
+        game.same_city()
+    assert len(set(seen)) > 8 and set(seen) <= set(range(16))
+    assert seen[:16] != seen[16:], "the same city must not show the same pictures"
+    zero, again, one = (explore_city("noisy-tv", seed=seed).city["tv"]["pictures"] for seed in (0, 0, 1))
+    assert zero == again != one
+
+
+def test_no_two_pictures_look_alike():
+    for kinds in (1, 2, 3, 8, 16, 100):
+        drawn = [lit(picture, kinds) for picture in range(kinds)]
+        assert len({(side, *shining) for side, shining in drawn}) == kinds
+        assert all(max(cell) < side for side, shining in drawn for cell in shining)
+
+
+def luminance(colour):
+    """WCAG 2.2's relative luminance: what is left of a colour for who sees no hues at all."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_the_screen_can_be_read_without_seeing_colours():
+    assert (luminance(LIT) + 0.05) / (luminance(SCREEN) + 0.05) > 7
+    css = (STATIC / "city.css").read_text(encoding="utf-8")
+    assert f".cx-screen {{ fill: {SCREEN}; }}" in css and f".cx-lit rect {{ fill: {LIT}; }}" in css
 
 
 # ---- the still picture -------------------------------------------------------------------------------
@@ -257,6 +319,23 @@ def test_the_figure_has_no_boxes(name, recwarn, caplog):
     assert not [w for w in recwarn if "missing from font" in str(w.message)]
     assert caplog.text == "", "a font that is not found is only logged"
     assert len(figure.axes) == 2
+
+
+@pytest.mark.parametrize("picture", [None, 0, 5, 15])
+def test_the_figure_shows_the_television(picture):
+    task = make_task("noisy-tv")
+    drawn = city_figure(task, picture=picture)
+    drawn.canvas.draw()
+    squares = [patch for patch in drawn.axes[0].patches if isinstance(patch, Rectangle)]
+    shining = [patch for patch in squares if to_hex(patch.get_facecolor()) == LIT]
+    (screen,) = [patch for patch in squares if to_hex(patch.get_facecolor()) == SCREEN]
+    (x, y), box = task.tv_cell, screen.get_bbox()
+    assert abs((box.x0 + box.x1) / 2 - x) < 0.5 and abs((box.y0 + box.y1) / 2 - y) < 0.5
+    assert len(shining) == bin(picture or 0).count("1")
+    for inner in (patch.get_bbox() for patch in shining):
+        assert box.padded(1e-9).contains(*inner.min) and box.padded(1e-9).contains(*inner.max)
+    without = city_figure(make_task("map"))
+    assert not [patch for patch in without.axes[0].patches if isinstance(patch, Rectangle)]
 
 
 # ---- the page itself, with a stand-in for the notebook -----------------------------------------------
@@ -366,3 +445,58 @@ def test_a_round_with_clicks_and_buttons_on_a_narrow_page(browser, game):
     assert page.evaluate("values.played.again") is True
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     assert page.errors == []
+
+
+def test_the_television_in_the_browser(browser):
+    game = explore_city("noisy-tv", seed=1)
+    dark = game.task.tables.sense[0, game.task.state(game.task.tv_cell)]
+    page = opened(browser, game, viewport={"width": 390, "height": 800})
+    screen, city = page.locator(".cx-lit rect"), page.locator(".cx-city")
+    assert screen.count() == 0 and "television at (3,5)" in city.get_attribute("aria-label")
+    page.locator(".cx").focus()
+    for key, action in (("ArrowLeft", "left"), ("ArrowUp", "up"), *[("w", "wait")] * 5):
+        page.keyboard.press(key)
+        page.wait_for_timeout(150)  # the walk there is animated
+        game.step(action)
+        if action == "left":
+            continue
+        picture = int(game.trials.symbol[0, -1] - dark)
+        assert screen.count() == bin(picture).count("1")
+        glass = page.locator(".cx-screen").bounding_box()
+        halo = page.locator(".cx-halo").bounding_box()
+        assert halo["x"] >= glass["x"] + glass["width"] - 1 or halo["y"] >= glass["y"] + glass["height"] - 1
+        for box in (one.bounding_box() for one in screen.all()):
+            assert glass["x"] <= box["x"] and box["x"] + box["width"] <= glass["x"] + glass["width"]
+            assert glass["y"] <= box["y"] and box["y"] + box["height"] <= glass["y"] + glass["height"]
+        for said in (city.get_attribute("aria-label"), page.locator(".cx-message").inner_text()):
+            assert f"picture {picture + 1} of 16" in said and f"텔레비전 그림 {picture + 1} / 16" in said
+    assert "24 of 24 cities possible" in page.locator(".cx-belief").inner_text()
+    page.keyboard.press("ArrowDown")
+    assert screen.count() == 0 and page.errors == []
+
+
+# What Notebook 7 does with every key: it listens at the page, before all others, and looks from the focused
+# element upwards for one that its shortcut fits; that is the focused one, unless it wears the mark.
+NOTEBOOK_7 = """
+document.addEventListener("keydown", (event) => {
+  for (let at = event.target; at && !at.hasAttribute("data-lm-suppress-shortcuts"); at = at.parentElement)
+    if (at.matches(":focus")) {
+      event.stopPropagation();
+      return window.leaked.push(event.key);
+    }
+}, true);
+"""
+
+
+def test_keys_are_the_game_s_wherever_in_it_one_is(browser, game):
+    page = opened(browser, game)
+    page.evaluate(NOTEBOOK_7)
+    page.locator("#outside").focus()
+    page.keyboard.press("ArrowUp")
+    taken = page.evaluate("leaked.splice(0)")
+    assert taken == ["ArrowUp"], "the stand-in takes no keys, so this test would see nothing"
+    for name in ("Wait", "Hide"):
+        page.get_by_role("button", name=name).click()
+        page.keyboard.press("ArrowUp")
+    assert page.evaluate("leaked") == []
+    assert "(4,6)" in page.locator(".cx-city").get_attribute("aria-label")

@@ -22,26 +22,27 @@ import torch
 import traitlets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, Polygon
+from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 from torch import Tensor
 
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import exact_belief, knowledge_of, optimal_values, possible_problems
-from course_lib.tasks import City, Drawn, RunningTrials, Trials, make_task
+from course_lib.tasks import City, Drawn, NoisyTV, Trials, make_task
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, LINE, SOFT, hangul_font
 
 STATIC = Path(__file__).parent / "static"
 DRAWN_AHEAD = 64  # rounds that a seed determines; then they begin again
 SOLVED_PROBLEMS = 100  # so many are solved while a learner waits, in about a second
 BUS, MAP, ROAD, TILE = "#00805e", "#b5588c", "#e6ebef", "#f6f8fa"  # as in city.css
+SET, SCREEN, LIT = "#8a929b", "#1d2329", "#f0e442"  # the television
 
 
 def explore_city(task_name: str = "map", seed: int = 0, show_belief: bool = True) -> CityExplorer:
     """One trial after another in hidden cities, played by you.
 
     Args:
-        task_name: "map" or "homework-map".
-        seed: which problems and goals come, one round after the other.
+        task_name: "map", "homework-map" or "noisy-tv".
+        seed: which problems and goals come, one round after the other, and what a television shows.
         show_belief: whether the belief is shown from the start; a button hides and shows it.
     Raises:
         CourseError: the task is no city, or has so many problems that solving it would take minutes.
@@ -50,17 +51,17 @@ def explore_city(task_name: str = "map", seed: int = 0, show_belief: bool = True
     if not isinstance(task, City):
         raise CourseError(
             Bilingual(
-                f"'{task_name}'은(는) 도시가 아닙니다. 'map' 또는 'homework-map'을 주십시오.",
-                f"'{task_name}' is no city. Give 'map' or 'homework-map'.",
+                f"'{task_name}'은(는) 도시가 아닙니다. 'map', 'homework-map', 'noisy-tv' 가운데 하나를 주십시오.",
+                f"'{task_name}' is no city. Give 'map', 'homework-map' or 'noisy-tv'.",
             )
         )
     if task.problem_count > SOLVED_PROBLEMS:
         raise CourseError(
             Bilingual(
                 f"'{task_name}'에는 도시가 {task.problem_count}개나 있어 정확히 푸는 데 몇 분이 걸립니다. "
-                "'map' 또는 'homework-map'을 주십시오.",
+                "'map', 'homework-map', 'noisy-tv' 가운데 하나를 주십시오.",
                 f"'{task_name}' has {task.problem_count} cities: to solve it exactly takes minutes. "
-                "Give 'map' or 'homework-map'.",
+                "Give 'map', 'homework-map' or 'noisy-tv'.",
             )
         )
     return CityExplorer(task, seed, show_belief)
@@ -105,14 +106,26 @@ class Round:
     trials: Trials  # B = 1; the last column is the present: sensed, but not acted in
 
 
-def replay(task: City, played: dict) -> Round:
-    """Run the actions of a round through the task's own batched step."""
+def replay(task: City, played: dict, pictures: list[int] | None = None) -> Round:
+    """Run the actions of a round through the task's own batched step.
+
+    Args:
+        pictures: of a television, the one to be seen before each action; the browser has the same list.
+    """
     running = task.begin(Drawn(task.tables, torch.tensor([played["problem"]])), torch.Generator())
     running.set_instruction(torch.tensor([played["goal"] + 1]))
     columns = []
 
+    def present() -> dict[str, Tensor]:
+        symbol = running.symbol
+        if pictures is not None and task.watching(running.state):
+            symbol = running.tables.sense[running.problem, running.state] + pictures[len(columns)]
+        return dict(
+            instruction=running.instruction, episode=running.episode, state=running.state, symbol=symbol
+        )
+
     def act(action: int) -> None:
-        column = present(running) | dict(valid=~running.resting, action=torch.tensor([action]))
+        column = present() | dict(valid=~running.resting, action=torch.tensor([action]))
         reward = running.step(column["action"])
         columns.append(column | dict(reward=reward, arrived=running.arrived, done=running.done))
 
@@ -125,7 +138,7 @@ def replay(task: City, played: dict) -> Round:
 
     nothing = torch.zeros(1, dtype=torch.bool)
     columns.append(
-        present(running)
+        present()
         | dict(valid=nothing, done=nothing, reward=torch.zeros(1), arrived=running.state)
         | dict(action=torch.tensor([0]))
     )
@@ -136,13 +149,6 @@ def replay(task: City, played: dict) -> Round:
     elif running.resting:
         phase = "between"
     return Round(phase, int(running.clock), int(running.state), Trials(problem=running.problem, **stacked))
-
-
-def present(running: RunningTrials) -> dict[str, Tensor]:
-    """What a running trial shows now, as columns of ``Trials``."""
-    return dict(
-        instruction=running.instruction, episode=running.episode, state=running.state, symbol=running.symbol
-    )
 
 
 def marginals(task: City, belief: Tensor) -> Tensor:
@@ -187,6 +193,10 @@ class CityExplorer(anywidget.AnyWidget):
         problems = task.draw(DRAWN_AHEAD, generator).index
         goals = torch.randint(len(task.goals), (DRAWN_AHEAD,), generator=generator)
         self._draws = torch.stack([problems, goals], dim=1).tolist()  # [[problem, goal], …]
+        self._pictures = None  # (DRAWN_AHEAD, steps) nested lists: what a television would show
+        if isinstance(task, NoisyTV):
+            looks = task.trial.length + 1  # before every action, and after the last
+            self._pictures = torch.randint(task.pictures, (DRAWN_AHEAD, looks), generator=generator).tolist()
         rewards, reward_code = tables.reward_by_problem.unique(return_inverse=True)
         super().__init__(
             city=self._city() | dict(rewards=rounded(rewards), draws=self._draws),
@@ -209,6 +219,7 @@ class CityExplorer(anywidget.AnyWidget):
             destinations=task.plan.destinations,
             goals=task.goals,
             map=task.map_cell,
+            tv=self._pictures and dict(cell=task.tv_cell, pictures=self._pictures, kinds=task.pictures),
             routes=task.routes,
             actions=task.actions,
             end=task.end_action,
@@ -232,6 +243,7 @@ class CityExplorer(anywidget.AnyWidget):
             problem=drawn[0] if problem is None else problem,
             goal=drawn[1] if goal is None else goal,
             again=again,
+            showing=self.played.get("showing", -1) + 1,  # the same city, other pictures
             exploration=[],
             execution=None,  # not begun
         )
@@ -316,7 +328,8 @@ class CityExplorer(anywidget.AnyWidget):
     @property
     def round(self) -> Round:
         """The present round, replayed."""
-        return replay(self.task, self.played)
+        pictures = self._pictures and self._pictures[self.played["showing"] % DRAWN_AHEAD]
+        return replay(self.task, self.played, pictures)
 
     @property
     def phase(self) -> str:
@@ -393,15 +406,17 @@ def city_figure(
     trail: list[int] | None = None,
     belief: Tensor | None = None,
     goal: int | None = None,
+    picture: int | None = None,
 ) -> Figure:
     """The city as a matplotlib figure: for papers, pages without a kernel, and the README.
 
     Args:
-        task: "map" or "homework-map".
+        task: any city.
         problem: draws where its buses go; None leaves that open.
         trail: the states in turn; two that are no neighbours are joined as by a bus.
         belief: (M,) over problems; draws its marginals beside the map.
         goal: an index into ``task.goals``; None draws all of them as possible.
+        picture: what the television shows, if the city has one; None leaves its screen dark.
     Returns:
         A figure that no global state of pyplot holds on to. Without a Korean font it is labelled in English.
     """
@@ -411,7 +426,7 @@ def city_figure(
     )
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(1, panels, width_ratios=[1.25, 1][:panels])
-    draw_city(figure.add_subplot(grid[0, 0]), task, problem, trail, goal)
+    draw_city(figure.add_subplot(grid[0, 0]), task, problem, trail, goal, picture)
     if belief is not None:
         draw_belief(figure.add_subplot(grid[0, 1]), task, belief)
     if hangul_font():
@@ -425,7 +440,14 @@ def in_figure(words: Bilingual) -> str:
     return f"{words.ko}\n{words.en}" if hangul_font() else words.en
 
 
-def draw_city(axes, task: City, problem: int | None, trail: list[int] | None, goal: int | None) -> None:
+def draw_city(
+    axes,
+    task: City,
+    problem: int | None,
+    trail: list[int] | None,
+    goal: int | None,
+    picture: int | None = None,
+) -> None:
     """The grid, what stands on it, and a trail."""
     for state in range(task.tables.states):
         x, y = task.cell(state)
@@ -480,6 +502,8 @@ def draw_city(axes, task: City, problem: int | None, trail: list[int] | None, go
         axes.add_patch(Polygon(sheet, fc="white", ec=MAP, lw=1.8, joinstyle="round", zorder=4))
         for side in (-0.12, 0.12):
             axes.plot([x + side] * 2, [y - 0.25, y + 0.25], color=MAP, lw=1, alpha=0.6, zorder=5)
+    if isinstance(task, NoisyTV):
+        draw_television(axes, *task.tv_cell, task.pictures, picture)
     for index, (x, y) in enumerate(task.goals):
         if goal is not None and index != goal:
             continue
@@ -503,6 +527,36 @@ def draw_city(axes, task: City, problem: int | None, trail: list[int] | None, go
     for side in axes.spines.values():
         side.set_visible(False)
     axes.set_title(in_figure(task.title), size=10, loc="left", color=INK)
+
+
+def lit(picture: int, kinds: int) -> tuple[int, list[tuple[int, int]]]:
+    """Which squares of the television's screen shine, so that no two pictures look alike.
+
+    Args:
+        picture: 0 … kinds − 1, written on the screen in binary, from the upper left.
+    Returns:
+        How many squares stand in a row, and the lit ones as (column, row), row 0 on top.
+    """
+    digits = max(1, (kinds - 1).bit_length())
+    side = int(np.ceil(np.sqrt(digits)))
+    return side, [(digit % side, digit // side) for digit in range(digits) if picture >> digit & 1]
+
+
+def draw_television(axes, x: int, y: int, kinds: int, picture: int | None) -> None:
+    """A set with its knobs, so that it is known by its shape; dark where nobody watches."""
+    for dx in (-0.16, 0.12):
+        axes.plot([x - 0.04, x + dx], [y + 0.2, y + 0.4], color=SET, lw=1.4, zorder=4)
+    axes.add_patch(
+        FancyBboxPatch((x - 0.32, y - 0.22), 0.64, 0.42, "round,pad=0.05", fc=SET, ec="none", zorder=4)
+    )
+    left, bottom, width, height = x - 0.33, y - 0.21, 0.48, 0.4
+    axes.add_patch(Rectangle((left, bottom), width, height, fc=SCREEN, ec="none", zorder=5))
+    for dy in (0.1, -0.06):
+        axes.plot(x + 0.27, y + dy, "o", ms=2.6, color="white", zorder=5)
+    side, shining = lit(picture, kinds) if picture is not None else (1, [])
+    for column, row in shining:
+        corner = left + column * width / side, bottom + (side - 1 - row) * height / side
+        axes.add_patch(Rectangle(corner, width / side, height / side, fc=LIT, ec=SCREEN, lw=0.8, zorder=6))
 
 
 def draw_belief(axes, task: City, belief: Tensor) -> None:

@@ -92,6 +92,23 @@ export function replay(tables, played) {
   return round;
 }
 
+/** What the television shows before the next action, from 0 on; null where there is none to be seen from here. */
+export function picture(city, played, round) {
+  const { tv } = city;
+  if (!tv || round.state !== tv.cell[0] + tv.cell[1] * city.width) return null;
+  const acted = played.exploration.length + (played.execution === null ? 0 : 1 + played.execution.length);
+  return tv.pictures[played.showing % tv.pictures.length][acted];
+}
+
+/** Which squares of the screen shine, as views/city.py draws them too: the number of the picture in binary. */
+export function lit(picture, kinds) {
+  const digits = Math.max(1, Math.ceil(Math.log2(kinds)));
+  const side = Math.ceil(Math.sqrt(digits));
+  const shining = [];
+  for (let digit = 0; digit < digits; digit++) if ((picture >> digit) & 1) shining.push([digit % side, Math.floor(digit / side)]);
+  return { side, shining };
+}
+
 export const count = (possible) => possible.filter(Boolean).length;
 export const nats = (possible) => Math.log(possible.length / count(possible));
 
@@ -152,6 +169,8 @@ const WORDS = {
   map: (routes) => [`지도를 읽었습니다: ${routes}`, `You read the map: ${routes}`],
   atbus: (stop) => [`버스 ${stop}의 정류장입니다. 탈 수 있습니다.`, `Bus ${stop} stops here. You can ride.`],
   atend: (to) => [`정류장 ${to}입니다. 버스를 타면 돌아갑니다.`, `Stop ${to}. The bus takes you back.`],
+  tv: (cell) => [`텔레비전 (${cell})`, `television at (${cell})`],
+  shows: (picture, kinds) => [`텔레비전 그림 ${picture + 1} / ${kinds}.`, `The television shows picture ${picture + 1} of ${kinds}.`],
   arrived: ["도착했습니다!", "You arrived!"],
   late: ["시간이 다 되었습니다.", "Time is up."],
   keys: {
@@ -279,6 +298,7 @@ function fraction(part, whole) {
 // ---- the map --------------------------------------------------------------------------------------------------------
 
 const CELL = 40;
+const SCREEN = { x: -13.5, y: -8.5, width: 18, height: 15 };
 
 const ICONS = {
   bus: (name) =>
@@ -297,6 +317,14 @@ const ICONS = {
       draw("path", { class: "cx-sheet", d: "M-13 -9L-4.5 -12L4.5 -9L13 -12V9L4.5 12L-4.5 9L-13 12Z" }),
       draw("path", { class: "cx-fold", d: "M-4.5 -12V9M4.5 -9V12" }),
       draw("path", { class: "cx-route", d: "M-9 5C-4 -3 0 7 4 -1S8 -4 9 -4" })),
+  tv: () =>
+    draw("g", { class: "cx-tv" },
+      draw("path", { class: "cx-antenna", d: "M-3 -9L-10 -17M-3 -9L4 -17" }),
+      draw("rect", { class: "cx-set", x: -16, y: -11, width: 27, height: 20, rx: 3.5 }),
+      draw("rect", { class: "cx-screen", x: SCREEN.x, y: SCREEN.y, width: SCREEN.width, height: SCREEN.height, rx: 1.5 }),
+      draw("circle", { class: "cx-knob", cx: 8, cy: -6, r: 1.5 }),
+      draw("circle", { class: "cx-knob", cx: 8, cy: -1.5, r: 1.5 }),
+      draw("g", { class: "cx-lit" })),
   flag: () =>
     draw("g", { class: "cx-flag" },
       draw("path", { class: "cx-pole", d: "M-7 -13V14" }),
@@ -333,13 +361,14 @@ class CityMap {
     const stops = city.stops.map((cell, i) => this.place(ICONS.bus(letter(i)), this.state(cell)));
     const signs = city.destinations.map((cell, i) => this.place(ICONS.sign(number(i)), this.state(cell)));
     const board = city.map ? [this.place(ICONS.map(), this.state(city.map))] : [];
+    this.tv = city.tv ? [this.place(ICONS.tv(), this.state(city.tv.cell))] : [];
     this.flags = city.goals.map((cell) => {
       const shared = city.destinations.some((other) => other[0] === cell[0] && other[1] === cell[1]);
       return this.place(ICONS.flag(), this.state(cell), shared ? "translate(13px,-8px) scale(.58)" : "");
     });
     this.agent = ICONS.agent();
     this.mover = draw("g", { class: "cx-mover" }, this.agent);
-    this.svg.append(home, this.links, this.trails, ...signs, ...stops, ...board, ...this.flags, this.mover);
+    this.svg.append(home, this.links, this.trails, ...signs, ...stops, ...board, ...this.tv, ...this.flags, this.mover);
     this.at = null;
   }
 
@@ -398,8 +427,20 @@ class CityMap {
         draw("path", { class: episode ? "cx-trail cx-paid" : "cx-trail", d: this.line(trail, round.rides[episode]) })
       )
     );
+    this.tv.forEach((tv) => this.screen(tv, picture(city, played, round)));
     this.agent.classList.toggle("cx-paying", round.phase === "execution" || round.phase === "over");
     this.move(round);
+  }
+
+  /** Dark where nobody watches. */
+  screen(tv, shown) {
+    const { side, shining } = shown === null ? { side: 1, shining: [] } : lit(shown, this.city.tv.kinds);
+    const [width, height] = [(SCREEN.width - 1) / side, (SCREEN.height - 1) / side];
+    tv.querySelector(".cx-lit").replaceChildren(
+      ...shining.map(([column, row]) =>
+        draw("rect", { x: SCREEN.x + 1 + column * width, y: SCREEN.y + 1 + row * height, width: width - 1, height: height - 1 })
+      )
+    );
   }
 
   near(round, state) {
@@ -410,9 +451,9 @@ class CityMap {
   }
 
   move(round) {
-    // Beside an icon, not on top of it.
-    const offset = this.crowded.has(round.state) ? [10, 9] : [0, 0];
-    const scale = offset[0] ? 0.78 : 1;
+    // Beside an icon, not on top of it; of a screen not even a corner is covered.
+    const watching = this.city.tv && round.state === this.state(this.city.tv.cell);
+    const [offset, scale] = watching ? [[12, 13], 0.62] : this.crowded.has(round.state) ? [[10, 9], 0.78] : [[0, 0], 1];
     const [x, y] = this.centre(round.state);
     const to = [x + offset[0], y + offset[1]];
     const end = `translate(${to[0]}px,${to[1]}px) scale(${scale})`;
@@ -586,7 +627,7 @@ function render({ model, el }) {
     const played = model.get("played");
     const turn = played.turn + (same ? 0 : 1);
     const [problem, goal] = same ? [played.problem, played.goal] : city.draws[turn % city.draws.length];
-    save({ played: { turn, problem, goal, again: same, exploration: [], execution: null } });
+    save({ played: { turn, problem, goal, again: same, showing: played.showing + 1, exploration: [], execution: null } });
   }
 
   /** One step towards a tapped cell; on one's own cell, the bus. */
@@ -600,6 +641,9 @@ function render({ model, el }) {
     act(Object.keys(SHIFT).find((name) => SHIFT[name][0] === sx && SHIFT[name][1] === sy));
   }
 
+  // Notebook 7 hears keys before this element does, and looks for the mark from the focused one on upwards: past a
+  // button of ours it would find its own shortcut first.
+  root.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     event.stopPropagation();
@@ -675,6 +719,8 @@ function render({ model, el }) {
       const route = city.routes[played.problem];
       said.push(WORDS.map(city.stops.map((_, stop) => `${letter(stop)}→${number(route[stop])}`).join("  ")));
     } else if (kind !== "ride" && stopAt(to)) said.push(stopAt(to));
+    const shown = picture(city, played, round);
+    if (shown !== null) said.push(WORDS.shows(shown, city.tv.kinds));
     return said.length ? said : [[" ", " "]];
   }
 
@@ -708,7 +754,10 @@ function render({ model, el }) {
     );
     map.show(round, played, visible ? sure : []);
     const cell = [round.state % city.width, Math.floor(round.state / city.width)];
-    map.svg.setAttribute("aria-label", both([`도시 지도, 현재 위치 (${cell})`, `city map, you are at (${cell})`]));
+    const [shown, tv] = [picture(city, played, round), city.tv?.cell];
+    const watched = shown !== null ? WORDS.shows(shown, city.tv.kinds) : tv ? WORDS.tv(tv) : ["", ""];
+    const words = [`도시 지도, 현재 위치 (${cell})`, `city map, you are at (${cell})`];
+    map.svg.setAttribute("aria-label", both(words.map((text, i) => (watched[i] ? `${text}, ${watched[i]}` : text))));
     belief.show(round.possible, visible, phase === "over" ? city.routes[played.problem] : null);
 
     score.hidden = phase !== "over";
