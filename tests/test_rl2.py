@@ -14,6 +14,10 @@ from course_lib.exact.explorers import shortest_exploration
 from course_lib.tasks import make_task
 
 
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
 def snapshots(task="map", seed=3, count=3, resume=None, **settings):
     settings = dict(updates=10, trials=48, evaluate_every=5) | settings
     return list(itertools.islice(training.stream("rl2", task, seed, resume=resume, **settings), count))
@@ -190,9 +194,66 @@ def test_trains_on_every_task_that_has_a_name(task, monkeypatch):
     monkeypatch.setattr(rl2, "perfect_exploration", lambda task: None)
     before, after = snapshots(task, updates=2, trials=8, evaluate_every=2, count=9)
     assert after.env_steps > 0 and math.isfinite(after.metrics["test_return"])
-    assert not torch.equal(before.hidden[0, 0], after.hidden[0, 0])
+    assert not torch.equal(before.hidden, after.hidden)
 
 
 def test_a_bandit_has_no_perfect_explorer():
     with pytest.raises(CourseError, match="learned"):
         snapshots("bandit", count=1, explorer="perfect")
+
+
+# -- fast weights -----------------------------------------------------------------------------------------------
+
+
+def test_fast_weights_add_up_what_each_action_paid_where_it_was_done():
+    task, drawn_by = make_task("random-mdp episodes=3 states=4 actions=3 horizon=5"), generator(0)
+    policy = rl2.FastWeightsPolicy(4, 8, 3, drawn_by)
+    drawn = task.draw(6, drawn_by)
+    trials, hidden, logits = rl2.play_trials(policy, task, drawn, drawn_by, greedy=False)  # (B, T, H)
+    for lane in range(6):
+        often, paid = torch.zeros(4, 3), torch.zeros(4, 3)
+        for t in range(15):
+            here = int(trials.state[lane, t])
+            found = policy.memory.read(hidden[lane, t])  # (A, 3)
+            assert found[:, 0].allclose(paid[here] / (1 + often[here]), atol=1e-5)
+            assert found[:, 1].allclose((1 + often[here]) ** -0.5)
+            assert found[:, 2].allclose(torch.full((3,), t / 100))
+            often[here, trials.action[lane, t]] += 1
+            paid[here, trials.action[lane, t]] += trials.reward[lane, t]
+    # Read whole, as in training, and step by step, as above.
+    sensed = task.sensed(drawn, trials.symbol, trials.instruction)
+    inputs = rl2.rl2_input(sensed, trials.action, trials.reward, trials.done, 3)
+    again = rl2.unroll(policy, inputs, torch.zeros_like(trials.done), rl2.carry_hidden_state)
+    assert again.allclose(hidden, atol=1e-5)
+    assert policy.heads(again)[0].allclose(logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_fast_weights_learn_which_arm_pays(seed):
+    """20 pulls of 3 arms pay 10 at random."""
+    fast = dict(memory="fast-weights", hidden=16, trials=128, updates=20, learning_rate=1e-2, discount=0.97)
+    *_, last = rl2.train(make_task("bandit arms=3 pulls=20"), replace(rl2.SETTINGS["bandit"], **fast), generator(seed))
+    assert last.metrics["test_return"] > 12.7
+
+
+def test_fast_weights_go_on_to_the_same_numbers():
+    task = make_task("random-mdp episodes=2 states=3 actions=2 horizon=3")
+    settings = replace(rl2.SETTINGS["random-mdp"], trials=16, updates=4, evaluate_every=2, hidden=8)
+    assert settings.memory == "fast-weights"
+    _, middle, last = rl2.train(task, settings, generator(5))
+    *_, again = rl2.train(task, settings, generator(99), middle_of(task, settings))
+    assert again.metrics == last.metrics and again.hidden.equal(last.hidden)
+
+
+def middle_of(task, settings) -> dict:
+    """The checkpoint of the same training, half-way."""
+    stream = rl2.train(task, settings, generator(5))
+    next(stream)
+    return next(stream).checkpoint()
+
+
+@pytest.mark.parametrize(("task", "memory"), [("bandit", "elephant"), ("point-robot", "fast-weights")])
+def test_a_memory_that_cannot_be_is_a_sentence(task, memory):
+    settings = replace(rl2.SETTINGS[task], memory=memory)
+    with pytest.raises(CourseError, match="Give 'gru'"):
+        next(rl2.train(make_task(task), settings, generator()))
