@@ -162,8 +162,9 @@ def read_result(cell: Cell, folder: Path, overrides: dict | None = None) -> dict
                 f"'{path}' is no result of {cell.method} {cell.task} seed {cell.seed}, or is damaged. It is done anew.",
             )
         ) from error
-    settings = asdict(training.method_settings(cell.method, cell.task, **(overrides or {})))
-    return result if result["settings"] == settings else None
+    settings = training.method_settings(cell.method, cell.task, **(overrides or {}))
+    usual = asdict(type(settings)())  # of a setting that is newer than the file, which did without it
+    return result if usual | result["settings"] == asdict(settings) else None
 
 
 def done_and_missing(

@@ -86,6 +86,18 @@ def test_other_settings_are_another_training(made_up, tmp_path):
     assert results.done_and_missing(CELLS[:1], tmp_path, {"updates": 3})[1] == CELLS[:1]
 
 
+def test_a_setting_that_is_newer_than_a_file_was_at_its_default_then(made_up, tmp_path):
+    list(results.run(CELLS[:1], tmp_path))
+    path = CELLS[0].path(tmp_path)
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert result["settings"].pop("memory") == "gru"
+    path.write_text(json.dumps(result), encoding="utf-8")
+    assert results.done_and_missing(CELLS[:1], tmp_path)[1] == []
+    result["settings"]["memory"] = "fast-weights"
+    path.write_text(json.dumps(result), encoding="utf-8")
+    assert results.done_and_missing(CELLS[:1], tmp_path)[1] == CELLS[:1]
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff\xfe", b'{"method": "rl2"}'])
 def test_a_broken_file_is_named_and_done_anew(made_up, tmp_path, damage):
     list(results.run(CELLS[:2], tmp_path))
