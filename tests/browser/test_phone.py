@@ -29,10 +29,9 @@ language_switch()
 )
 LABELS = {"ko": "한국어", "en": "English", "both": "둘 다 both"}
 VIEWS = {"the_city": ".cx", "hidden_states": ".clv", "posterior": ".clv", "race": ".csb"}
-TOUCHED = (".cx", ".csb")
 
 # What is wider than it may be, or too small: in words, so that a failure says what to mend.
-FAULTS = """(root, [finger, touched]) => {
+FAULTS = """(root, finger) => {
     const edge = root.getBoundingClientRect(), page = document.documentElement, faults = [];
     const cut = element => element.closest("output, .cx-scroll"); // a long output ends in an ellipsis, on purpose
     const named = element => `${element.tagName}.${element.className.baseVal ?? element.className} ${element.textContent.slice(0, 40)}`;
@@ -43,7 +42,7 @@ FAULTS = """(root, [finger, touched]) => {
         if (!element.checkVisibility({ visibilityProperty: true })) continue;
         const { left, right, width, height } = element.getBoundingClientRect();
         if (width && (left < edge.left - 1 || right > edge.right + 1) && !cut(element)) faults.push(`over: ${named(element)}`);
-        if (touched && element.matches("button, select, input") && Math.min(width, height) < finger)
+        if (element.matches("button, select, input") && Math.min(width, height) < finger)
             faults.push(`${width} × ${height}: ${named(element)}`);
         const writes = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
         if (writes && !element.closest("svg") && parseFloat(getComputedStyle(element).fontSize) < 11) faults.push(`tiny: ${named(element)}`);
@@ -78,7 +77,7 @@ def test_a_view_fits_the_phone(phone, source, language):
     root.scroll_into_view_if_needed()
     phone.page.wait_for_timeout(200)
     phone.shot(f"phone-{source}-{language}")
-    assert root.evaluate(FAULTS, [FINGER, VIEWS[source] in TOUCHED]) == []
+    assert root.evaluate(FAULTS, FINGER) == []
 
 
 def test_the_city_is_played_with_fingers(phone):

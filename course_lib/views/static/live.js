@@ -1027,6 +1027,8 @@ function render({ model, el }) {
     event.stopPropagation();
   }
   root.addEventListener("keydown", onKey);
+  // Notebook 7 hears keys before this element does, and looks for the mark from the focused one on upwards.
+  root.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
   const onTheme = () => {
     theme = null;
     redraw();
