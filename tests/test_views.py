@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from fake_training import city_stream
+from matplotlib.figure import Figure
 from PIL import Image
 
 from course_lib import ENVIRONMENTS, training
@@ -228,6 +229,18 @@ def test_a_frame_of_a_city(snapshots):
     assert frame["city"]["map"] == [7, 3] and frame["probe"].shape == (steps,)
     expected = snapshots[-1].trials.returns(task.trial)[chosen]
     np.testing.assert_allclose(frame["trial_return"], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_television_is_drawn_and_said_where_the_city_has_one(snapshots):
+    for name, tv in (("map", None), ("noisy-tv", [3, 5])):
+        frame = panels.frame(snapshots[-1], rows(snapshots), make_task(name))
+        assert frame["city"]["tv"] == tv
+        for language, said in (("ko", "텔레비전 (3, 5)"), ("en", "television (3, 5)")):
+            assert (said in figure.described(frame, language)) == (tv is not None)
+        axes = Figure().add_subplot()
+        figure.draw_city(axes, frame, lambda key: figure.WORDS[key].en)
+        (places,) = [dots.get_offsets().tolist() for dots in axes.collections if dots.get_label() == "television"] or [[]]
+        assert places == ([tv] if tv else [])
 
 
 # ---- the latent plane ----------------------------------------------------------------------------------

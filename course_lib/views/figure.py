@@ -64,6 +64,7 @@ WORDS = {
     "bus": Bilingual("버스", "bus"),
     "goal": Bilingual("목표", "goal"),
     "map": Bilingual("지도", "map"),
+    "tv": Bilingual("텔레비전", "television"),
     "start": Bilingual("출발", "start"),
 }
 
@@ -146,6 +147,8 @@ def described(frame: dict, language: str) -> str:
         f"{getattr(word, language)} {numbers[name]:.2f}" for name, word in names.items() if name in numbers
     ]
     parts.append(f"{frame['env_steps']:,} {getattr(WORDS['env_steps'], language)}")
+    if "visits" in frame and frame["city"]["tv"]:
+        parts.append(f"{getattr(WORDS['tv'], language)} {tuple(frame['city']['tv'])}")
     return ", ".join(parts)
 
 
@@ -302,6 +305,8 @@ def draw_city(axes, frame: dict, word) -> None:
     marks = [("bus", plan["stops"], "s", "none"), ("goal", plan["goals"], "^", INK)]
     if plan["map"]:
         marks.append(("map", [plan["map"]], "D", "none"))
+    if plan["tv"]:
+        marks.append(("tv", [plan["tv"]], "X", "none"))
     marks.append(("start", [plan["start"]], "+", INK))
     for key, cells, marker, face in marks:
         if not cells:  # not every grid has buses

@@ -224,6 +224,7 @@ def city_plan(task) -> dict | None:
         "goals": [list(cell) for cell in task.goals],
         "stops": [list(cell) for cell in getattr(task, "bus_stops", ())],
         "map": None if getattr(task, "map_cell", None) is None else list(task.map_cell),
+        "tv": None if getattr(task, "tv_cell", None) is None else list(task.tv_cell),
     }
 
 

@@ -465,7 +465,8 @@ def draw_city_lane(axes, shown: dict, number: int, pair: int) -> None:
     axes.grid(color=LINE, linewidth=0.6)
     for spine in axes.spines.values():
         spine.set_color(LINE)
-    for cells, marker, size in ((plan["stops"], "s", 30), ([plan["map"]] if plan["map"] else [], "D", 34)):
+    one = {name: [plan[name]] if plan[name] else [] for name in ("map", "tv")}
+    for cells, marker, size in ((plan["stops"], "s", 30), (one["map"], "D", 34), (one["tv"], "X", 40)):
         if cells:
             axes.scatter(*np.array(cells).T, s=size, marker=marker, facecolors="none", edgecolors=SOFT, linewidths=1)
     asked = int(shown["pair_asked"][pair])

@@ -56,6 +56,7 @@ const WORDS = {
   actions: ["스텝마다 고른 행동", "Actions chosen at each step"],
   bus: ["버스", "bus"],
   map: ["지도", "map"],
+  tv: ["텔레비전", "television"],
   visits: ["방문", "visits"],
   heat: ["한 트라이얼의 은닉 상태", "Hidden states of one trial"],
   units: ["유닛", "units"],
@@ -394,12 +395,14 @@ const PANELS = [
   {
     key: "city",
     shown: (f) => f.visits,
-    legend: () => [["square", "explore", "visits"], ["line", "explore", "exploration"], ["line", "execute", "execution"], ["bus", "soft", "bus"], ["goal", "ink", "goal"], ["map", "ink", "map"]],
+    legend: ({ city }) => [["square", "explore", "visits"], ["line", "explore", "exploration"], ["line", "execute", "execution"],
+      ...(city.stops.length ? [["bus", "soft", "bus"]] : []), ["goal", "ink", "goal"], ...(city.map ? [["map", "ink", "map"]] : []),
+      ...(city.tv ? [["tv", "ink", "tv"]] : [])],
     value: () => "",
     words(f, ui) {
       const most = f.visits.indexOf(Math.max(...f.visits));
       return joined(WORDS.city, ": ", WORDS.visits, ` ${decimals(f.visits[most], 1)} (${most % f.city.width}, ${Math.floor(most / f.city.width)}); `,
-        WORDS.trial, ` ${ui.n + 1}, `, WORDS.curve, ` ${decimals(f.trial_return[ui.n])}`);
+        WORDS.trial, ` ${ui.n + 1}, `, WORDS.curve, ` ${decimals(f.trial_return[ui.n])}`, ...(f.city.tv ? ["; ", WORDS.tv, ` (${f.city.tv})`] : []));
     },
     draw: drawCity,
   },
@@ -695,7 +698,7 @@ function heatTable(theme) {
 
 function drawCity(pen, f, ui) {
   const { g, theme } = pen;
-  const { width, height, goals, stops, map } = f.city;
+  const { width, height, goals, stops, map, tv } = f.city;
   const size = Math.floor(Math.min((pen.w - 4) / width, (pen.h - 4) / height));
   const left = Math.round((pen.w - size * width) / 2);
   const top = Math.round((pen.h - size * height) / 2);
@@ -719,6 +722,7 @@ function drawCity(pen, f, ui) {
     else bus(pen, centre(x, y)[0] - size * 0.22, centre(x, y)[1] + size * 0.22, size * 0.2, theme.ink);
   }
   if (map) folded(pen, ...centre(...map), size * 0.3, theme.ink);
+  if (tv) television(pen, ...centre(...tv), size * 0.3, theme.ink);
 
   // The path of the chosen trial: what lies after the cursor is faint. Both episodes keep to their side.
   const [state, arrived, valid] = ["trial_state", "trial_arrived", "trial_valid"].map((key) => row(f[key], ui.n));
@@ -767,6 +771,18 @@ function bus({ g, theme }, x, y, r, color) {
   g.fill();
   g.fillRect(x - r * 0.7, y - r * 0.5, r * 1.4, r * 0.45);
 }
+function television({ g, theme }, x, y, r, color) {
+  Object.assign(g, { strokeStyle: color, fillStyle: theme.card, lineWidth: 1.2 });
+  g.beginPath();
+  g.moveTo(x - r * 0.6, y - r * 1.2);
+  g.lineTo(x, y - r * 0.5);
+  g.lineTo(x + r * 0.6, y - r * 1.2);
+  g.roundRect(x - r, y - r * 0.5, r * 2, r * 1.4, r * 0.2);
+  g.fill();
+  g.stroke();
+  g.fillStyle = color;
+  g.fillRect(x - r * 0.7, y - r * 0.2, r * 0.9, r * 0.8);
+}
 function folded({ g, theme }, x, y, r, color) {
   Object.assign(g, { strokeStyle: color, fillStyle: theme.card, lineWidth: 1.2 });
   g.beginPath();
@@ -792,6 +808,7 @@ const SWATCHES = {
   points: '<circle cx="2" cy="5" r="2.4" fill="#0072b2"/><rect x="5.5" y="2.8" width="4.4" height="4.4" fill="#e69f00"/><path d="M13 2l2.6 5h-5.2z" fill="#009e73"/>',
   bus: '<rect x="1" y="1" width="12" height="7" rx="1.5" fill="none" stroke="C" stroke-width="1.3"/><circle cx="4" cy="9" r="1.4" fill="C"/><circle cx="10" cy="9" r="1.4" fill="C"/>',
   goal: '<path d="M4 10V0l7 3-7 3" fill="C" stroke="C"/>',
+  tv: '<rect x="1" y="3" width="12" height="6.5" rx="1" fill="none" stroke="C" stroke-width="1.2"/><path d="M4 0l3 3 3-3" fill="none" stroke="C" stroke-width="1.2"/><rect x="2.8" y="4.6" width="5.4" height="3.3" fill="C"/>',
   map: '<path d="M1 1l4 2 4-2 4 2v7l-4-2-4 2-4-2z" fill="none" stroke="C" stroke-width="1.2"/>',
 };
 

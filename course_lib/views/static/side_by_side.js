@@ -18,6 +18,7 @@ const WORDS = {
   clock_seconds: ["학습 시간 (초)", "training seconds"], clock_env_steps: ["환경 스텝", "env steps"],
   legend: ["파랑은 탐험, 주황은 실행입니다. 네모는 버스, 마름모는 지도, 세모는 목표, +는 출발입니다.",
     "Blue explores, orange executes. A square is a bus, a diamond the map, a triangle the goal, + the start."],
+  legendTv: ["안테나가 있는 네모는 텔레비전입니다.", "A square with an aerial is the television."],
 };
 const OKABE_ITO = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#b8a800", "#8a8a8a"];
 const DASHES = [[], [9, 3], [3, 3], [9, 3, 3, 3], [1, 2], [12, 4]];
@@ -152,6 +153,11 @@ function drawCity(canvas, frame, lane, ui, theme) {
   if (city.map) {
     const [x, y] = at(city.map);
     line([[x, y - r * 1.2], [x + r * 1.2, y], [x, y + r * 1.2], [x - r * 1.2, y], [x, y - r * 1.2]], theme.soft, 1.4);
+  }
+  if (city.tv) {
+    const [x, y] = at(city.tv);
+    line([[x - r, y - r * 0.7], [x + r, y - r * 0.7], [x + r, y + r * 0.7], [x - r, y + r * 0.7], [x - r, y - r * 0.7]], theme.soft, 1.4);
+    line([[x - r * 0.7, y - r * 1.3], [x, y - r * 0.7], [x + r * 0.7, y - r * 1.3]], theme.soft, 1.4);
   }
   const asked = frame.pair_asked[ui.pair];
   if (asked) {
@@ -313,6 +319,7 @@ function render({ model, el }) {
     waiting.hidden = true;
     curveBox.hidden = lensRow.hidden = false;
     legend.hidden = !frame.city;
+    legend.replaceChildren(words("legend"), ...(frame.city?.tv ? [" ", words("legendTv")] : []));
     if (lanes.children.length !== frame.lanes.length) build(frame);
     if (curve.clientWidth < 60) { // not laid out yet
       clearTimeout(later);
