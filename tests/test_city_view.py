@@ -1,6 +1,9 @@
 """The city that a learner explores: the task's rules and the exact belief, in Python and in the browser."""
 
+import base64
+import io
 import json
+import re
 import shutil
 import subprocess
 
@@ -8,6 +11,7 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from course_lib.bilingual import CourseError
 from course_lib.exact import Knowledge, exploration_information, optimal_values
@@ -336,6 +340,19 @@ def test_the_figure_shows_the_television(picture):
         assert box.padded(1e-9).contains(*inner.min) and box.padded(1e-9).contains(*inner.max)
     without = city_figure(make_task("map"))
     assert not [patch for patch in without.axes[0].patches if isinstance(patch, Rectangle)]
+
+
+@pytest.mark.parametrize("name", CITIES)
+def test_a_viewer_that_runs_nothing_shows_the_city_in_both_languages(name):
+    game = explore_city(name)
+    data, _ = game._repr_mimebundle_()
+    assert {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"} <= data.keys()
+    page = data["text/html"]
+    assert page.count('lang="ko"') == page.count('lang="en"') == 1 and len(page) < 40_000
+    (alternative,) = re.findall(r'alt="([^"]+)"', page)
+    assert ("텔레비전 (3,5)" in alternative) == ("television at (3,5)" in alternative) == (name == "noisy-tv")
+    picture = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", page)[1])))
+    assert picture.width > 200 and len(picture.convert("RGB").getcolors(1_000_000)) > 20
 
 
 # ---- the page itself, with a stand-in for the notebook -----------------------------------------------

@@ -12,6 +12,9 @@ while the kernel is busy or gone; the price is that the hidden problem lies in t
 
 from __future__ import annotations
 
+import base64
+import html
+import io
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -378,6 +381,39 @@ class CityExplorer(anywidget.AnyWidget):
             best=rounded(self.stakes.by_knowledge[problems][played["goal"]]),
             **{"return": rounded(trials.returns(self.task.trial)[0])},
         )
+
+    def _repr_mimebundle_(self, **options) -> tuple[dict, dict]:
+        """The game, and for viewers that run nothing the city as a picture."""
+        data, metadata = super()._repr_mimebundle_(**options)
+        return data | {"text/html": self.html()}, metadata
+
+    def html(self) -> str:
+        """A picture of the city, with its text alternative and a caption in both languages."""
+        pictured = city_figure(self.task, trail=[int(self.round.state)])
+        pictured.axes[0].set_title("", loc="left")  # the caption says it, in the reader's language alone
+        drawing = io.BytesIO()
+        pictured.savefig(drawing, format="png", dpi=80)
+        data = base64.b64encode(drawing.getvalue()).decode("ascii")
+        title, said = self.task.title, self.described()
+        caption = Bilingual(
+            f"{title.ko}의 그림입니다. 이 셀을 실행하면 직접 탐험합니다.",
+            f"A picture: {title.en[0].lower()}{title.en[1:]}. Run this cell to explore it yourself.",
+        )
+        alternative = html.escape(f"{said.ko} {said.en}", quote=True)
+        return f'<img alt="{alternative}" src="data:image/png;base64,{data}">{caption.html()}'
+
+    def described(self) -> Bilingual:
+        """What the picture shows, in words."""
+        task, (x, y) = self.task, self.cell
+        ko = [f"{task.width}×{task.height}칸의 도시. 현재 위치 ({x},{y})", f"버스 정류장 {len(task.plan.stops)}곳"]
+        en = [f"A city of {task.width}×{task.height} cells. You are at ({x},{y})", f"{len(task.plan.stops)} bus stops"]
+        if task.map_cell is not None:
+            ko.append("지도 ({},{})".format(*task.map_cell))
+            en.append("a map at ({},{})".format(*task.map_cell))
+        if isinstance(task, NoisyTV):
+            ko.append("텔레비전 ({},{})".format(*task.tv_cell))
+            en.append("a television at ({},{})".format(*task.tv_cell))
+        return Bilingual(", ".join(ko) + ".", ", ".join(en) + ".")
 
     def __repr__(self) -> str:
         now, possible = self.round, int((self.belief > 0).sum())
