@@ -28,6 +28,8 @@ function words(parent, pair, tag) {
 function render({ model, el }) {
   const box = document.createElement("fieldset");
   box.className = "course-widget course-predict";
+  // Else the notebook takes the arrow keys that move the slider and choose among the answers.
+  box.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
   const legend = document.createElement("legend");
   words(legend, { ko: "◇ 먼저 예측해 보세요", en: "◇ Predict first" }, "span");
   const question = document.createElement("div");
