@@ -5,6 +5,7 @@
 # make notebooks      build the notebooks from notebooks/source
 # make book           build the solved lessons as a book of web pages in build/book/html
 # make figures        draw the figures again from what was recorded: nothing is trained
+# make badges         put Binder and Colab badges into README.md     (REPO=owner/name)
 # make bench          measure the tasks' speed, the live view's cost and the methods (on a quiet machine)
 #
 # PYTHON=<path>          the Python to use, instead of the first of 3.13, 3.12, 3.11 that runs
@@ -21,7 +22,7 @@ export PYTHON TORCH_INDEX
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help lab test test-browser test-grading notebooks book figures bench
+.PHONY: help lab test test-browser test-grading notebooks book figures badges bench
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -68,6 +69,10 @@ book:
 figures:
 	@$(PREPARE) core
 	$(VENV_PYTHON) -m figures
+
+badges:
+	@$(PREPARE) core
+	@$(VENV_PYTHON) -m course_lib.authoring.badges $(REPO)
 
 bench:
 	@$(PREPARE) test
