@@ -228,6 +228,22 @@ def test_fast_weights_add_up_what_each_action_paid_where_it_was_done():
     assert policy.heads(again)[0].allclose(logits, atol=1e-5)
 
 
+def test_remembering_means_and_planning_nothing_is_enough_on_random_mdps():
+    """What the docstring of ``rl2`` and lesson 05 say: read with the true prior N(1, 1), greedily, it earns 158.6."""
+    task = make_task("random-mdp")
+    policy = rl2.policy_for(task, rl2.SETTINGS["random-mdp"], generator())
+
+    class PosteriorMean(torch.nn.Module):
+        def forward(self, hidden):
+            paid, weight, _ = policy.memory.read(hidden).unbind(-1)  # Σr / (1 + n), (1 + n)^−½
+            return paid + weight**2  # (Σr + 1) / (1 + n)
+
+    policy.actor = PosteriorMean()
+    drawn = task.draw(10_000, generator(1))
+    trials, _, _ = rl2.play_trials(policy, task, drawn, generator(), greedy=True)
+    assert float(trials.returns(task.trial).mean()) == pytest.approx(158.6, abs=0.75)  # three standard errors
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_fast_weights_learn_which_arm_pays(seed):
     """20 pulls of 3 arms pay 10 at random."""
