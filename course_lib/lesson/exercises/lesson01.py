@@ -100,7 +100,7 @@ register(
         ),
         hints=(
             Bilingual(
-                "시각 t의 입력에는 t의 감각과 t−1의 행동, 보상, 종료가 들어갑니다. 무엇을 한 칸 밀어야 합니까?",
+                "시각 t의 입력에는 t의 관측과 t−1의 행동, 보상, 종료가 들어갑니다. 무엇을 한 칸 밀어야 합니까?",
                 "The input at t holds what is sensed at t, and the action, reward and end of t−1. What must be shifted?",
             ),
             Bilingual(
@@ -227,14 +227,14 @@ register(
         reference=_returns_reference,
         solution=returns_to_go,
         why=Bilingual(
-            "탐험 에피소드에는 보상이 없습니다. 실행에서 번 보상이 에피소드의 끝을 넘어 돌아와야 탐험이 값을 받습니다. "
+            "탐험 에피소드에는 보상이 없습니다. 실행에서 번 보상이 에피소드의 끝을 넘어 돌아와야 탐험이 보상을 받습니다. "
             "그래서 `episode_over`는 일부러 쓰지 않습니다.",
             "Exploration pays nothing by itself. It is paid only if what execution earns flows back across the "
             "episode's end. That is why `episode_over` is left unused.",
         ),
         hints=(
             Bilingual(
-                "RL²의 목적은 에피소드가 아니라 *트라이얼*의 리턴입니다. 에피소드의 끝에서 무엇이 멈춰야 합니까?",
+                "RL²가 최대화하는 것은 에피소드가 아니라 *트라이얼*의 리턴입니다. 에피소드의 끝에서 무엇이 멈춰야 합니까?",
                 "RL² maximises the return of the *trial*, not of an episode. What has to stop at an episode's end?",
             ),
             Bilingual(
@@ -253,7 +253,7 @@ register(
                 "cut at the episode's end",
                 _returns_cut,
                 Bilingual(
-                    "에피소드의 끝에서 보상을 끊었습니다. 보통의 강화학습에서는 옳지만, 여기서는 탐험이 영영 값을 받지 못합니다.",
+                    "에피소드의 끝에서 보상을 끊었습니다. 보통의 강화학습에서는 옳지만, 여기서는 탐험이 영영 보상을 받지 못합니다.",
                     "The credit is cut at the episode's end. Right in ordinary RL; here exploration would never be paid.",
                 ),
             ),
@@ -269,7 +269,7 @@ register(
                 "without its own reward",
                 _returns_without_now,
                 Bilingual(
-                    "지금의 보상 $r_t$가 빠졌습니다. 이 행동이 번 것입니다.",
+                    "지금의 보상 $r_t$가 빠졌습니다. 이 행동으로 번 보상입니다.",
                     "The present reward $r_t$ is missing. This action has earned it.",
                 ),
             ),
@@ -488,7 +488,7 @@ register(
                 "reset at each episode",
                 strangers_carry,
                 Bilingual(
-                    "낯선 이의 코드와 똑같이 움직입니다. 실행 에피소드의 첫 스텝에서 무엇이 사라지는지 보십시오.",
+                    "낯선 이의 코드와 똑같이 동작합니다. 실행 에피소드의 첫 스텝에서 무엇이 사라지는지 보십시오.",
                     "This does just what the stranger's code does. See what is lost at the first step of execution.",
                 ),
             ),

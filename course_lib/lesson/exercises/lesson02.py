@@ -219,7 +219,7 @@ register(
                 "drawn once a trial",
                 _sampling_once,
                 Bilingual(
-                    "$z$를 트라이얼에 한 번만 뽑았습니다. 경험을 모아도 쓰지 않습니다. 에피소드마다 다시 뽑으십시오.",
+                    "$z$를 트라이얼에 한 번만 뽑았습니다. 경험을 모으고도 쓰지 않은 것입니다. 에피소드마다 다시 뽑으십시오.",
                     "This draws $z$ once a trial, and what was experienced is never used. Draw again when each "
                     "episode begins.",
                 ),
@@ -354,8 +354,8 @@ register(
                 "shrinks?",
             ),
             Bilingual(
-                "$1/\\sigma^2 = \\sum_n 1/\\sigma_n^2$이고 $\\mu = \\sigma^2 \\sum_n \\mu_n/\\sigma_n^2$입니다. 합은 축 1에서 "
-                "냅니다.",
+                "$1/\\sigma^2 = \\sum_n 1/\\sigma_n^2$이고 $\\mu = \\sigma^2 \\sum_n \\mu_n/\\sigma_n^2$입니다. 합은 축 1을 따라 "
+                "구합니다.",
                 "$1/\\sigma^2 = \\sum_n 1/\\sigma_n^2$ and $\\mu = \\sigma^2 \\sum_n \\mu_n/\\sigma_n^2$. The sums "
                 "are over axis 1.",
             ),
@@ -373,7 +373,7 @@ register(
                 "averaged",
                 _product_averaged,
                 Bilingual(
-                    "평균과 분산을 평균 냈습니다. 그러면 아무리 많이 보아도 분산이 줄지 않습니다.",
+                    "평균과 분산을 각각 평균했습니다. 그러면 아무리 많이 보아도 분산이 줄지 않습니다.",
                     "Means and variances are averaged. Then the variance never shrinks, however much is seen.",
                 ),
             ),
@@ -390,7 +390,7 @@ register(
                 "deviations for variances",
                 _product_by_deviations,
                 Bilingual(
-                    "$1/\\sigma_n$으로 무게를 달았습니다. 정밀도는 $1/\\sigma_n^2$이고, 인자 `variance`는 이미 $\\sigma_n^2$입니다.",
+                    "가중치를 $1/\\sigma_n$으로 주었습니다. 정밀도는 $1/\\sigma_n^2$이고, 인자 `variance`는 이미 $\\sigma_n^2$입니다.",
                     "The weights are $1/\\sigma_n$. A precision is $1/\\sigma_n^2$, and `variance` is $\\sigma_n^2$ "
                     "already.",
                 ),
@@ -418,7 +418,7 @@ register(
                 "precisions averaged",
                 _product_mean_precision,
                 Bilingual(
-                    "정밀도를 더하지 않고 평균 냈습니다. 평균은 맞지만, 많이 보아도 분산이 줄지 않습니다.",
+                    "정밀도를 더하지 않고 평균했습니다. 평균은 맞지만, 많이 보아도 분산이 줄지 않습니다.",
                     "The precisions are averaged, not added. The mean is right, but the variance does not shrink with "
                     "what is seen.",
                 ),
@@ -498,7 +498,7 @@ register(
         ),
         hints=(
             Bilingual(
-                "먼저 검산할 값을 정하십시오. 사후 분포가 사전 분포와 같으면 0이어야 하고, 결코 음수가 아니어야 합니다.",
+                "먼저 검산할 값을 정하십시오. 사후 분포가 사전 분포와 같으면 0이어야 하고, 음수가 되어서는 안 됩니다.",
                 "First decide how to check it: where the posterior is the prior it must be 0, and it must never be "
                 "negative.",
             ),
@@ -526,7 +526,7 @@ register(
                 "averaged over components",
                 _kl_averaged,
                 Bilingual(
-                    "성분에 대해 평균 냈습니다. 독립인 성분의 KL 발산은 더해집니다.",
+                    "성분에 걸쳐 평균했습니다. 독립인 성분의 KL 발산은 더해집니다.",
                     "It is averaged over components. The KL of independent components adds up.",
                 ),
             ),
@@ -696,7 +696,7 @@ register(
                 "only the actor teaches it",
                 _losses_swapped,
                 Bilingual(
-                    "멈춤이 반대쪽에 있습니다. 인코더를 가르치는 것은 크리틱입니다.",
+                    "그래디언트를 끊은 쪽이 반대입니다. 인코더를 가르치는 것은 크리틱입니다.",
                     "The stop is on the wrong side. It is the critic that teaches the encoder.",
                 ),
             ),
@@ -704,7 +704,7 @@ register(
                 "the actor makes it worse",
                 _losses_sign,
                 Bilingual(
-                    "행위자의 부호가 반대입니다. 손실은 작아지는 것이므로, 값 앞에 빼기가 있어야 합니다.",
+                    "행위자의 부호가 반대입니다. 손실은 줄이는 것이므로 값 앞에 음의 부호가 있어야 합니다.",
                     "The actor's sign is wrong. A loss is made small, so the value needs a minus.",
                 ),
             ),
@@ -827,7 +827,7 @@ register(
                 "places not yet filled are multiplied in",
                 strangers_product,
                 Bilingual(
-                    "낯선 이의 코드와 똑같이 움직입니다. 아직 일어나지 않은 스텝의 자리도 곱했습니다.",
+                    "낯선 이의 코드와 똑같이 동작합니다. 아직 일어나지 않은 스텝의 자리도 곱했습니다.",
                     "This does just what the stranger's code does: it multiplies in steps that have not happened yet.",
                 ),
             ),
@@ -844,7 +844,7 @@ register(
                 "averaged over those that are there",
                 _seen_averaged,
                 Bilingual(
-                    "있는 인자의 정밀도를 평균 냈습니다. 그러면 많이 보아도 확신이 자라지 않습니다.",
+                    "있는 인자의 정밀도를 평균했습니다. 그러면 많이 보아도 확신이 커지지 않습니다.",
                     "The precisions of those that are there are averaged. Then certainty does not grow with what is "
                     "seen.",
                 ),

@@ -100,7 +100,7 @@ register(
                 "which one is the expectation taken?",
             ),
             Bilingual(
-                "트라이얼마다 $\\sum_m p_m \\log q_m$을 구하고 트라이얼에 대해 평균합니다. 불가능한 문제에서는 $p_m = q_m = 0$일 수 있습니다.",
+                "트라이얼마다 $\\sum_m p_m \\log q_m$을 구하고 트라이얼에 걸쳐 평균합니다. 불가능한 문제에서는 $p_m = q_m = 0$일 수 있습니다.",
                 "In each trial, $\\sum_m p_m \\log q_m$; then the mean over trials. At an impossible problem, $p_m = q_m = 0$ may hold.",
             ),
             Bilingual(
@@ -264,7 +264,7 @@ register(
                 "how good, not how much better",
                 _gain_level,
                 Bilingual(
-                    "추측이 얼마나 좋은지를 냈습니다. 그러면 한 번 알아낸 것을 머무는 걸음마다 다시 받습니다. 얼마나 *나아졌는지*여야 합니다.",
+                    "추측이 얼마나 좋은지를 돌려주었습니다. 그러면 한 번 알아낸 것의 보상을 머무는 걸음마다 다시 받습니다. 얼마나 *나아졌는지*를 재야 합니다.",
                     "This is how good the guess is. One discovery would be paid again at each step of waiting. It must be how much *better* it became.",
                 ),
             ),
@@ -272,7 +272,7 @@ register(
                 "since the start",
                 _gain_since_the_start,
                 Bilingual(
-                    "에피소드의 처음과 견주었습니다. 바로 앞 걸음과 견주어야 합이 처음과 끝만 남깁니다.",
+                    "에피소드의 처음과 견주었습니다. 바로 앞 걸음과 견주어야 합에 처음과 끝만 남습니다.",
                     "Compared with the episode's start. Compare with the step before, so that only first and last remain in the sum.",
                 ),
             ),
@@ -375,11 +375,11 @@ register(
         ),
         hints=(
             Bilingual(
-                "`seen[b, t]`는 길이 $t$인 앞부분이 있는지를 말합니다. 손실은 몇 개의 추측에 대한 평균입니까?",
+                "`seen[b, t]`는 길이 $t$인 앞부분이 있는지를 나타냅니다. 손실은 추측 몇 개의 평균입니까?",
                 "`seen[b, t]` says whether a prefix of length $t$ exists. Over how many guesses is the loss a mean?",
             ),
             Bilingual(
-                "제곱 거리는 $z$의 축에 대해 *더하고*, 앞부분에 대해 *평균*합니다.",
+                "제곱 거리는 $z$의 축을 따라 *더하고*, 앞부분에 걸쳐 *평균*합니다.",
                 "Squared distances are *added* over the axes of $z$, and *averaged* over prefixes.",
             ),
             Bilingual(
@@ -418,7 +418,7 @@ register(
                 "mean over trials of means",
                 _decoder_by_trial,
                 Bilingual(
-                    "트라이얼마다 따로 평균한 뒤 다시 평균했습니다. 그러면 짧은 에피소드의 앞부분이 더 무겁게 셈해집니다. 여기서는 앞부분 하나하나가 똑같습니다.",
+                    "트라이얼마다 따로 평균한 뒤 다시 평균했습니다. 그러면 짧은 에피소드의 앞부분이 더 큰 비중을 차지합니다. 여기서는 앞부분 하나하나의 비중이 같습니다.",
                     "A mean in each trial, then over trials: prefixes of short episodes weigh more. Here each prefix counts alike.",
                 ),
             ),
@@ -500,14 +500,14 @@ register(
         reference=_squeeze_reference,
         solution=bottleneck,
         why=Bilingual(
-            "퍼짐이 같은 두 가우시안의 KL 발산은 평균 사이의 제곱 거리를 $2\\rho^2$으로 나눈 것입니다. 그 평균은 $I(z;\\mu)$보다 작을 수 없습니다.",
-            "The KL divergence of two Gaussians of the same spread is the squared distance of their means over $2\\rho^2$. Its "
+            "표준편차가 같은 두 가우시안의 KL 발산은 평균 사이의 제곱 거리를 $2\\rho^2$으로 나눈 것입니다. 그 평균은 $I(z;\\mu)$보다 작을 수 없습니다.",
+            "The KL divergence of two Gaussians of the same standard deviation is the squared distance of their means over $2\\rho^2$. Its "
             "mean can't be below $I(z;\\mu)$.",
         ),
         hints=(
             Bilingual(
-                "두 가우시안은 퍼짐 $\\rho$가 같고 평균만 다릅니다. 하나는 $f(\\mu)$, 다른 하나는 0입니다.",
-                "The two Gaussians have the same spread $\\rho$ and differ in the mean: one at $f(\\mu)$, the other at 0.",
+                "두 가우시안은 표준편차 $\\rho$가 같고 평균만 다릅니다. 하나는 $f(\\mu)$, 다른 하나는 0입니다.",
+                "The two Gaussians have the same standard deviation $\\rho$ and differ in the mean: one at $f(\\mu)$, the other at 0.",
             ),
             Bilingual(
                 "$\\mathrm{KL} = \\lVert f(\\mu)\\rVert^2 / 2\\rho^2$이고, 문제에 대해 평균합니다.",
@@ -557,8 +557,8 @@ register(
                 "another spread in the prior",
                 _squeeze_unit_prior,
                 Bilingual(
-                    "사전 분포의 퍼짐을 1로 잡았습니다. 논문은 인코더와 같은 $\\rho$를 씁니다.",
-                    "The prior's spread is taken as 1. The paper takes the encoder's own $\\rho$.",
+                    "사전 분포의 표준편차를 1로 잡았습니다. 논문은 인코더와 같은 $\\rho$를 씁니다.",
+                    "The prior's standard deviation is taken as 1. The paper takes the encoder's own $\\rho$.",
                 ),
             ),
         ),
@@ -649,7 +649,7 @@ register(
                 "the gradient reaches the encoder",
                 strangers_decoder_loss,
                 Bilingual(
-                    "낯선 이의 코드와 똑같이 움직입니다. 숫자는 옳지만 그래디언트가 `code`로도 흐릅니다.",
+                    "낯선 이의 코드와 똑같이 동작합니다. 숫자는 옳지만 그래디언트가 `code`로도 흐릅니다.",
                     "This does just what the stranger's code does. Its numbers are right, but the gradient flows into `code` as well.",
                 ),
             ),
@@ -657,7 +657,7 @@ register(
                 "the decoder learns nothing",
                 _mended_detached_the_guesses,
                 Bilingual(
-                    "멈춤이 반대쪽에 있습니다. 이제 디코더는 배우지 않고, 인코더가 배우지 않은 디코더를 따라갑니다.",
+                    "그래디언트를 끊은 쪽이 반대입니다. 이제 디코더는 배우지 않고, 인코더가 배우지 않은 디코더를 따라갑니다.",
                     "The stop is on the wrong side. Now the decoder learns nothing, and the encoder follows an untrained decoder.",
                 ),
             ),

@@ -86,7 +86,7 @@ register(
         ),
         hints=(
             Bilingual(
-                "`symbol[:, t + 1]`이 걸음 $t$ *다음에* 실제로 감각한 것입니다. 두 예측은 그것에 얼마의 로그 확률을 주었습니까?",
+                "`symbol[:, t + 1]`이 걸음 $t$ *다음에* 실제로 관측한 것입니다. 두 예측은 그것에 얼마의 로그 확률을 주었습니까?",
                 "`symbol[:, t + 1]` is what was sensed *after* step $t$. Which log-chance did each prediction give to it?",
             ),
             Bilingual(
@@ -104,7 +104,7 @@ register(
                 "surprise",
                 _bonus_surprise,
                 Bilingual(
-                    "이것은 놀라움, 곧 MAME의 자리에 놓은 보상입니다. 예측할 수 없는 잡음도 값을 받습니다. 문제를 아는 쪽의 예측을 빼야 합니다.",
+                    "이것은 놀라움, 곧 MAME의 자리에 놓은 보상입니다. 예측할 수 없는 잡음도 보상을 받습니다. 문제를 아는 쪽의 예측을 빼야 합니다.",
                     "That is surprise, the reward in MAME's place: noise is paid for as well. Compare with who knows the problem.",
                 ),
             ),
@@ -112,7 +112,7 @@ register(
                 "upside down",
                 _bonus_upside_down,
                 Bilingual(
-                    "부호가 반대입니다. 문제를 알아도 도움이 되지 않은 걸음이 값을 받습니다.",
+                    "부호가 반대입니다. 문제를 알아도 도움이 되지 않은 걸음이 보상을 받습니다.",
                     "The sign is wrong: it pays for steps where knowing the problem did not help.",
                 ),
             ),
@@ -120,7 +120,7 @@ register(
                 "what was sensed before",
                 _bonus_unshifted,
                 Bilingual(
-                    "걸음 *앞*의 감각을 썼습니다. 예측한 것은 그다음에 온 것입니다.",
+                    "걸음 *앞*의 관측을 썼습니다. 예측한 것은 그다음에 온 것입니다.",
                     "That is what was sensed *before* the step. Predicted was what came after.",
                 ),
             ),
@@ -489,7 +489,7 @@ register(
         ),
         hints=(
             Bilingual(
-                "손실은 더 작은데 정확한 사후 분포에서는 더 멉니다. 맥락에서 *보상 말고* 무엇이 답을 알려 줍니까?",
+                "손실은 더 작은데 정확한 사후 분포에서는 더 멉니다. 컨텍스트에서 *보상 말고* 무엇이 답을 알려 줍니까?",
                 "The loss is smaller, yet it is farther from the exact posterior. What in a context, *other than rewards*, tells the answer?",
             ),
             Bilingual(
@@ -507,7 +507,7 @@ register(
                 "the collector knows the best arm",
                 strangers_habit,
                 Bilingual(
-                    "낯선 이의 코드와 똑같이 움직입니다. 좋아하는 팔이 정답입니다.",
+                    "낯선 이의 코드와 똑같이 동작합니다. 좋아하는 팔이 정답입니다.",
                     "This does just what the stranger's code does: the favourite arm is the answer.",
                 ),
             ),

@@ -228,7 +228,7 @@ register(
         solution=seconds_to_target,
         why=Bilingual(
             "처음 넘은 때를 적으면 우연히 한 번 좋았던 정책에 상을 줍니다. 끝까지 지킨 때만이 학습이 끝났다는 뜻입니다. 실패한 시드는 무한대로 두어야 "
-            "중앙값이 실패를 기억합니다.",
+            "중앙값에 실패가 반영됩니다.",
             "The first crossing rewards a policy that was good once, by luck. Only a target that is kept says "
             "that the "
             "training is done. A failed seed stays at infinity, so that the median remembers it.",
@@ -367,7 +367,7 @@ register(
         reference=_interval_reference,
         solution=bootstrap_interval,
         why=Bilingual(
-            "가진 시드에서 되돌려 놓으며 다시 뽑는 것은, 실험을 다시 했다면 어떤 시드를 얻었을지를 흉내 냅니다. 줄마다 중앙값을 구하고, 그 중앙값들의 "
+            "가진 시드에서 복원 추출하면, 실험을 다시 했을 때 어떤 시드를 얻을지 흉내 낼 수 있습니다. 줄마다 중앙값을 구하고, 그 중앙값들의 "
             "가운데 95%를 적습니다.",
             "Drawing the seeds again, with replacement, imitates which seeds another experiment might have had. "
             "Each row "
@@ -544,7 +544,7 @@ register(
         reference=_boards_reference,
         solution=two_boards,
         why=Bilingual(
-            "표가 곧 태스크입니다. `sense`의 로비 열이 모든 문제에서 같아야 숨은 것이 숨은 채로 남고, 탐험(지시 0)의 보상이 0이어야 탐험이 실행으로만 값을 받습니다.",
+            "표가 곧 태스크입니다. `sense`의 로비 열이 모든 문제에서 같아야 숨은 것이 숨은 채로 남고, 탐험(지시 0)의 보상이 0이어야 탐험의 가치가 실행에서만 나옵니다.",
             "The tables are the task. Only if the lobby's column of `sense` is the same in all problems does "
             "what is hidden "
             "stay hidden, and only if exploring (instruction 0) pays 0 is it paid by execution alone.",
