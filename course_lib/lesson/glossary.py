@@ -57,7 +57,7 @@ TERMS = (
         en="The function from what was seen so far to action probabilities."),
         ("폴리시", "폴리씨")),
     Term("reward", "보상", Bilingual(
-        ko="한 스텝에서 환경이 주는 수입니다.",
+        ko="한 스텝에서 환경이 주는 값입니다.",
         en="The number that the environment gives at one step."),
         ("리워드",)),
     Term("return", "리턴", Bilingual(
@@ -197,7 +197,7 @@ TERMS = (
         en="The direction and size of an objective's change with its parameters."),
         ("그라디언트", "그레디언트", "그래디언드")),
     Term("parameter", "파라미터", Bilingual(
-        ko="학습이 고치는 신경망의 수입니다.",
+        ko="학습이 바꾸는 신경망 속의 값입니다.",
         en="A number of a network that learning changes."),
         ("파라메터", "패러미터", "매개 변수")),
     Term("hidden layer", "은닉층", Bilingual(
@@ -205,7 +205,7 @@ TERMS = (
         en="A layer of a network between its input and its output."),
         ("은닉 층", "히든 레이어", "숨은 층", "히든층")),
     Term("objective", "목적 함수", Bilingual(
-        ko="학습이 크게 (또는 작게) 만들려는 수입니다.",
+        ko="학습이 크게 (또는 작게) 만들려는 값입니다.",
         en="The number that learning makes large (or small)."),
         ("목적함수", "목표 함수", "오브젝티브")),
 )
