@@ -541,7 +541,7 @@ ask(
             Choice(
                 Bilingual("은닉 상태만", "only the hidden state"),
                 Bilingual(
-                    "새 도시에 대해 알아낸 것은 모두 은닉 상태에 쌓입니다.",
+                    "새 도시에 관해 알아낸 것은 모두 은닉 상태에 쌓입니다.",
                     "Whatever is found out about the new city gathers in the hidden state.",
                 ),
                 right=True,
@@ -567,7 +567,7 @@ ask(
             Choice(
                 Bilingual("지도를 더 빨리 찾습니다", "it finds the map faster"),
                 Bilingual(
-                    "지도를 읽은 값은 실행에서 나옵니다. 그 값이 탐험에 닿지 않습니다.",
+                    "지도를 읽은 가치는 실행에서 나옵니다. 그 가치가 탐험에 닿지 않습니다.",
                     "What reading the map is worth shows in execution. That worth never reaches exploration.",
                 ),
             ),
@@ -593,7 +593,7 @@ ask(
     Question(
         id="1.c",
         text=Bilingual(
-            "완벽한 실행자와 함께라면 탐험은 몇 초 만에 배워집니다. 이 실험이 보이는 것은 무엇입니까?",
+            "완벽한 실행자와 함께라면 탐험은 몇 초 만에 배웁니다. 이 실험이 보이는 것은 무엇입니까?",
             "With a perfect executor, exploring is learned within seconds. What does this experiment show?",
         ),
         choices=(

@@ -224,7 +224,7 @@ def _gain_in_no_units(code, decoded, noise):
 register(
     Exercise(
         id="3.2",
-        title=Bilingual("한 걸음의 값", "What a step is paid"),
+        title=Bilingual("한 걸음의 보상", "What a step is paid"),
         minutes=8,
         difficulty=2,
         signature="information_gain(code, decoded, noise)",
@@ -768,7 +768,7 @@ ask(
             Choice(
                 Bilingual("$z$: 실행에 필요한 것도 남지 않습니다", "$z$: not even what execution needs is left in it"),
                 Bilingual(
-                    "한 nat의 값이 실행이 그것으로 버는 것보다 비싸지면 인코더는 그것을 버립니다.",
+                    "nat 하나의 가격이 실행이 그것으로 버는 것보다 비싸지면 인코더는 그것을 버립니다.",
                     "Once a nat costs more than execution earns by it, the encoder drops it.",
                 ),
                 right=True,

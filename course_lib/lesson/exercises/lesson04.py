@@ -73,7 +73,7 @@ def _bonus_expected(guessed, informed, symbol):
 register(
     Exercise(
         id="4.1",
-        title=Bilingual("예측의 차이로 값을 줍니다", "Paid by a difference of predictions"),
+        title=Bilingual("예측의 차이로 보상합니다", "Paid by a difference of predictions"),
         minutes=8,
         difficulty=2,
         signature="dynamics_bonus(guessed, informed, symbol)",
@@ -568,7 +568,7 @@ ask(
             Choice(
                 Bilingual("잡음은 배워도 예측할 수 없어서", "because noise stays unpredictable however much is learned"),
                 Bilingual(
-                    "다음 것의 엔트로피에는 문제에 대한 정보와 잡음이 더해져 있고, 잡음은 줄어들지 않습니다.",
+                    "다음 관측의 엔트로피에는 문제에 대한 정보와 잡음이 더해져 있고, 잡음은 줄어들지 않습니다.",
                     "The entropy of what comes next is information about the problem plus noise, and noise never shrinks.",
                 ),
                 right=True,

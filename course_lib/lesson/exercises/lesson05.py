@@ -685,7 +685,7 @@ def _report_mean(train_return, test_return):
 register(
     Exercise(
         id="5.5",
-        title=Bilingual("조용한 버그: 고르고 나서 잰다", "A silent bug: choosing by what is measured"),
+        title=Bilingual("조용한 버그: 고르고 나서 잽니다", "A silent bug: choosing by what is measured"),
         minutes=8,
         difficulty=3,
         signature="honest_report(train_return, test_return)",
@@ -786,7 +786,7 @@ ask(
             Choice(
                 Bilingual("어딘가에서 시드를 다시 고정합니다", "something fixes the seed again"),
                 Bilingual(
-                    "열 번의 같은 학습입니다. 흩어짐이 0인 표는 끝이 아니라 곡선을 비교해 보아야 합니다. 그래서 이 강의는 모든 난수를 넘겨받은 생성기에서 뽑습니다.",
+                    "열 번의 같은 학습입니다. 편차가 0인 표는 끝이 아니라 곡선을 비교해 보아야 합니다. 그래서 이 강의는 모든 난수를 넘겨받은 생성기에서 뽑습니다.",
                     "It is one training, ten times. Where the spread is 0, compare curves, not ends. That is why every "
                     "draw "
                     "in this course comes from a generator that is handed in.",
@@ -814,7 +814,7 @@ ask(
             Choice(
                 Bilingual("0.64", "0.64"),
                 Bilingual(
-                    "그러니 시드 2개의 100%는 거의 아무것도 말하지 않습니다. 성공률이 절반인 방법도 넷에 한 번은 둘 다 성공합니다.",
+                    "그러니 시드 2개의 100%만으로는 거의 아무것도 알 수 없습니다. 성공률이 절반인 방법도 넷에 한 번은 둘 다 성공합니다.",
                     "So 100 % of 2 seeds says next to nothing. Even a method that succeeds half the time does so in one "
                     "case of four.",
                 ),
@@ -851,7 +851,7 @@ ask(
                 ),
             ),
             Choice(
-                Bilingual("nat을 세고, nat의 값을 묻지 않아서", "it counts nats and does not ask what a nat is worth"),
+                Bilingual("nat을 세고, nat의 가치를 묻지 않아서", "it counts nats and does not ask what a nat is worth"),
                 Bilingual(
                     "A는 2.08 nat, B는 0.69 nat입니다. 실행은 둘 다에 쓸모가 있으므로 병목도 A를 버리지 않습니다. 둘 다 알아낼 시간이 있으면 차이가 없습니다.",
                     "A tells 2.08 nats, B 0.69. Execution has a use for both, so the bottleneck keeps A. With time to "
