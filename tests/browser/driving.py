@@ -118,10 +118,13 @@ class Lab:
         after = spent()
         return sum(after[pid] - before.get(pid, 0.0) for pid in after) / (time.monotonic() - began)
 
-    def at(self, notebook: str, workspace: str) -> str:
-        """The address of a notebook, in a workspace of its own, so that no other tab is restored beside it."""
+    def at(self, notebook: str, workspace: str, mode: str = "lab") -> str:
+        """The address of a notebook, in a workspace of its own, so that no other tab or panel is restored beside it.
+
+        ``mode="doc"`` is Lab's mode of a single document.
+        """
         base, token = re.match(r"(http://[^/]+)/\S+token=(\S+)", self.address).groups()
-        return f"{base}/lab/workspaces/{workspace}/tree/{notebook}?token={token}"
+        return f"{base}/{mode}/workspaces/{workspace}/tree/{notebook}?token={token}"
 
     def shut_down_kernels(self) -> None:
         """What one test leaves behind must not take the next one's time."""

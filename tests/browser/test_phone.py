@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from driving import Open
 from playwright.sync_api import expect
@@ -55,8 +53,7 @@ FAULTS = """(root, finger) => {
 def phone(lab, browser):
     """The notebook, run from top to bottom on a phone."""
     path = lab.write("phone.ipynb", *NOTEBOOK)
-    base, token = re.match(r"(http://[^/]+)/\S+token=(\S+)", lab.address).groups()
-    notebook = Open(browser, f"{base}/doc/tree/{path}?token={token}", width=PHONE, height=800)
+    notebook = Open(browser, lab.at(path, "phone", mode="doc"), width=PHONE, height=800)
     notebook.run("language_switch()")
     for source, view in VIEWS.items():  # one after the other: a new training ends the one before
         shown = notebook.run(source).locator(view)
