@@ -314,6 +314,26 @@ def test_a_closed_tab_pauses_the_training(lab, training):
     Watched(notebook.cell("live(stream")).moves()
 
 
+SLIDER = (
+    "from course_lib.lesson.language import language_switch\n\nlanguage_switch()",
+    "from ipywidgets import FloatLogSlider\n\nprice = FloatLogSlider(value=0.01, min=-3, max=0, step=1)\nprice",
+    "print(price.value)",
+)
+
+
+def test_a_slider_of_the_lesson_keeps_its_keys(lab, opened):
+    notebook = opened(lab.write("slider.ipynb", *SLIDER))
+    notebook.run("language_switch()")
+    handle = notebook.run("FloatLogSlider").locator(".noUi-handle")
+    handle.focus()
+    # Notebook 7 would take the arrow for itself; Lab does not, so here the mark itself is what can be seen.
+    expect(handle).to_have_attribute("data-lm-suppress-shortcuts", "true")
+    notebook.page.keyboard.press("ArrowRight")
+    notebook.run("print(price.value)")
+    assert "0.1" in notebook.cell("print(price.value)").locator(".jp-OutputArea-output").inner_text()
+    assert notebook.complaints == []
+
+
 def test_narrow_and_dark(training):
     notebook, view = training
     page = notebook.page

@@ -60,8 +60,19 @@ function ensureStyle() {
   if (style.textContent !== CSS) style.textContent = CSS; // a newer course replaces the rule of an older one
 }
 
+// A slider of ipywidgets, too, is moved by the arrow keys: Notebook 7 would take them to go to the next cell. The
+// mark is looked for from the focused element on upwards (see city.js). Here, because this stands on every lesson's page.
+function leaveKeysToWidgets() {
+  if (document.courseLeavesKeys) return;
+  document.courseLeavesKeys = true;
+  document.addEventListener("focusin", ({ target }) => {
+    if (target.closest(".jupyter-widgets")) target.setAttribute("data-lm-suppress-shortcuts", "true");
+  });
+}
+
 function render({ el }) {
   ensureStyle();
+  leaveKeysToWidgets();
   const group = document.createElement("div");
   group.className = "course-lang";
   group.setAttribute("role", "group");
