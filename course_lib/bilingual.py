@@ -51,11 +51,19 @@ def known_or_error(known: Mapping, name: str, kind: Bilingual):
         names = ", ".join(known)
         raise CourseError(
             Bilingual(
-                f"'{name}'라는 {kind.ko}이(가) 없습니다. 다음 중 하나를 주십시오: {names}.",
+                f"'{name}'라는 {with_subject_particle(kind.ko)} 없습니다. 다음 중 하나를 주십시오: {names}.",
                 f"There is no {kind.en} '{name}'. Give one of: {names}.",
             )
         )
     return known[name]
+
+
+def with_subject_particle(noun: str) -> str:
+    """A Korean noun with 이 after a consonant, 가 after a vowel; after other letters nobody knows, and both stand."""
+    last = ord(noun[-1]) - ord("가")
+    if not 0 <= last < 11172:  # the Hangul syllables; each vowel comes with 28 endings, the first of them none
+        return f"{noun}이(가)"
+    return f"{noun}{'이' if last % 28 else '가'}"
 
 
 def shown_as_sentence(error: CourseError) -> int:

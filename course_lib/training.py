@@ -58,7 +58,14 @@ def method_settings(method: str, task: str, **overrides):
     """
     found = known_or_error(METHODS, method, Bilingual("방법", "method"))
     bare, options = named_options(task)
-    known_or_error(found.settings, bare, Bilingual("태스크", "task"))
+    if bare not in found.settings:
+        takes = ", ".join(found.settings)
+        raise CourseError(
+            Bilingual(
+                f"{method}은(는) {bare}에서 학습하지 않습니다. 다음 중 하나를 주십시오: {takes}.",
+                f"{method} has no settings for {bare}. Give one of: {takes}.",
+            )
+        )
     closest, most = bare, 0
     for name in found.settings:
         other, theirs = name.split()[0], name.split()[1:]

@@ -5,7 +5,7 @@ import torch
 
 from course_lib import training
 from course_lib.agents import rl2
-from course_lib.bilingual import CourseError
+from course_lib.bilingual import CourseError, with_subject_particle
 from course_lib.tasks import make_task
 
 
@@ -29,6 +29,20 @@ def test_a_recording_plays_what_was_recorded(task, method, tmp_path):
             torch.testing.assert_close(before.gain, after.gain, atol=1e-3, rtol=1e-3)
         else:
             assert before.gain is None and after.gain is None
+
+
+def test_a_task_that_the_method_does_not_take_is_not_said_to_be_missing():
+    with pytest.raises(CourseError) as caught:
+        training.method_settings("pearl", "map")
+    said = caught.value.message
+    assert said.en == "pearl has no settings for map. Give one of: point-robot, gridnavi."
+    assert "pearl" in said.ko and "map에서 학습하지 않습니다" in said.ko
+
+
+@pytest.mark.parametrize("noun", ["방법이", "태스크가", "설정이", "map이(가)"])
+def test_the_particle_fits_the_noun(noun):
+    bare = noun.removesuffix("이(가)") if noun.endswith("이(가)") else noun[:-1]
+    assert with_subject_particle(bare) == noun
 
 
 def test_a_recording_keeps_how_wide_a_posterior_is(tmp_path):
