@@ -13,7 +13,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
@@ -127,6 +127,46 @@ def versions() -> dict[str, str]:
     """What a result depends on, besides its settings."""
     installed = {name: metadata.version(name) for name in ("torch", "numpy")}
     return dict(python=".".join(map(str, sys.version_info[:3])), **installed)
+
+
+# -- many curves in one file: what the scripts in figures/ record --------------------------------------------------
+
+
+def run_missing(
+    path: Path, command: str, wanted: Iterable[tuple[str, int]], one_run: Callable[[str, int], list[dict]]
+) -> None:
+    """Make the runs that the file does not hold yet, one after the other; interrupted, it goes on where it was.
+
+    Args:
+        path: a JSON file: "command", "versions", and under "runs" variant → seed → a row a snapshot.
+        command: by which the file is made, for whoever reads it.
+        wanted: (variant, seed), in the order in which they are run.
+        one_run: (variant, seed) → the rows of one training.
+    """
+    training.use_one_thread()
+    recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    recorded |= dict(command=command, versions=versions())
+    runs = recorded.setdefault("runs", {})
+    for variant, seed in wanted:
+        if str(seed) in runs.get(variant, {}):
+            continue
+        rows = one_run(variant, seed)
+        runs.setdefault(variant, {})[str(seed)] = rows
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(recorded), encoding="utf-8")
+        os.replace(partial, path)
+        print(variant, seed, rows[-1], flush=True)
+
+
+def print_ends(path: Path, names: Iterable[str]) -> None:
+    """For each variant of such a file, where its runs ended: of each of these numbers median and range over seeds."""
+    for variant, seeds in json.loads(path.read_text(encoding="utf-8"))["runs"].items():
+        print(f"{variant} ({len(seeds)} seeds)")
+        last = [rows[-1] for rows in seeds.values()]
+        for name in names:
+            values = [end[name] for end in last if name in end]
+            if values:
+                print(f"  {name}: median {statistics.median(values):.3f}, from {min(values):.3f} to {max(values):.3f}")
 
 
 # -- one file a training ----------------------------------------------------------------------------------------

@@ -10,17 +10,16 @@ choosing them (100 was). Nothing is left out: a run that failed stands in ``coup
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from pathlib import Path
-from statistics import median
 
 import torch
 
+from course_lib.results import print_ends, run_missing
 from course_lib.training import record, stream
 
 RESULTS = Path(__file__).with_suffix(".json")
+SHOWN = ("test_return", "information", "execution_given_exploration", "seconds", "env_steps")
 KEPT = ("test_return", "train_return", "information", "execution_given_exploration", "entropy")
 
 
@@ -63,32 +62,13 @@ def row(snapshot) -> dict:
 
 
 def run() -> None:
-    torch.set_num_threads(1)
-    done = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    done["command"] = "python figures/coupling.py run"
-    done["versions"] = dict(python=sys.version.split()[0], torch=torch.__version__)
-    runs = done.setdefault("runs", {})
-    for variant, (_, seeds, *_) in VARIANTS.items():
-        for seed in seeds:
-            if str(seed) in runs.get(variant, {}):
-                continue
-            rows = one_run(variant, seed)
-            runs.setdefault(variant, {})[str(seed)] = rows
-            partial = RESULTS.with_suffix(".partial")
-            partial.write_text(json.dumps(done), encoding="utf-8")
-            os.replace(partial, RESULTS)
-            print(variant, seed, rows[-1], flush=True)
+    wanted = [(variant, seed) for variant, (_, seeds, *_) in VARIANTS.items() for seed in seeds]
+    run_missing(RESULTS, "python figures/coupling.py run", wanted, one_run)
 
 
 def table() -> None:
     """For each variant: the last numbers, median and range over seeds."""
-    for variant, seeds in json.loads(RESULTS.read_text(encoding="utf-8"))["runs"].items():
-        print(f"{variant} ({len(seeds)} seeds)")
-        last = [rows[-1] for rows in seeds.values()]
-        for name in ("test_return", "information", "execution_given_exploration", "seconds", "env_steps"):
-            values = [end[name] for end in last if name in end]
-            if values:
-                print(f"  {name}: median {median(values):.3f}, from {min(values):.3f} to {max(values):.3f}")
+    print_ends(RESULTS, SHOWN)
 
 
 def record_together() -> None:

@@ -10,12 +10,9 @@ in choosing them. Nothing is left out: a run that failed stands in ``dream_ablat
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from pathlib import Path
-from statistics import median
 
 import torch
 from torch import Tensor
@@ -23,6 +20,7 @@ from torch import Tensor
 from course_lib.agents import dream
 from course_lib.agents.curious import looked_at
 from course_lib.agents.networks import linear
+from course_lib.results import print_ends, run_missing
 from course_lib.tasks import make_task
 from course_lib.training import record, stream
 
@@ -63,6 +61,10 @@ VARIANTS = {
 }
 SEEDS = range(5)
 LOOKS = 8  # snapshots on the way, of all that the training makes
+SHOWN = (
+    "test_return", "knowledge_worth", "information", "useful_buses", "distractor_buses", "map_read", "explored",
+    "code_information_max", "code_information", "information_bound", "decoder_gap", "cpu_seconds",
+)  # fmt: skip
 
 
 def one_run(variant: str, seed: int) -> list[dict]:
@@ -87,36 +89,13 @@ def one_run(variant: str, seed: int) -> list[dict]:
 
 def run(*variants: str) -> None:
     """Train what is not there yet: of these variants, or of all."""
-    torch.set_num_threads(1)
-    done = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    done["command"] = "python figures/dream_ablations.py run"
-    done["versions"] = dict(python=sys.version.split()[0], torch=torch.__version__)
-    runs = done.setdefault("runs", {})
-    for seed in SEEDS:
-        for variant in variants or VARIANTS:
-            if str(seed) in runs.get(variant, {}):
-                continue
-            rows = one_run(variant, seed)
-            runs.setdefault(variant, {})[str(seed)] = rows
-            partial = RESULTS.with_suffix(".partial")
-            partial.write_text(json.dumps(done), encoding="utf-8")
-            os.replace(partial, RESULTS)
-            print(variant, seed, rows[-1], flush=True)
+    wanted = [(variant, seed) for seed in SEEDS for variant in variants or VARIANTS]
+    run_missing(RESULTS, "python figures/dream_ablations.py run", wanted, one_run)
 
 
 def table() -> None:
     """For each variant: the last numbers, median and range over seeds."""
-    shown = (
-        "test_return", "knowledge_worth", "information", "useful_buses", "distractor_buses", "map_read", "explored",
-        "code_information_max", "code_information", "information_bound", "decoder_gap", "cpu_seconds",
-    )  # fmt: skip
-    for variant, seeds in json.loads(RESULTS.read_text(encoding="utf-8"))["runs"].items():
-        print(f"{variant} ({len(seeds)} seeds)")
-        last = [rows[-1] for rows in seeds.values()]
-        for name in shown:
-            values = [end[name] for end in last if name in end]
-            if values:
-                print(f"  {name}: median {median(values):.3f}, from {min(values):.3f} to {max(values):.3f}")
+    print_ends(RESULTS, SHOWN)
 
 
 def record_map() -> None:

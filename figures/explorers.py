@@ -11,17 +11,15 @@ but for the number of updates, which stands below. Nothing is left out: a run th
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import median
 
 import torch
 
 from course_lib.agents import curious, dream, mame, metacure
+from course_lib.results import print_ends, run_missing
 from course_lib.tasks import make_task
 
 RESULTS = Path(__file__).with_suffix(".json")
@@ -41,10 +39,15 @@ VARIANTS = {
 }
 SEEDS = range(5)
 LOOKS = 4  # snapshots on the way
+SHOWN = (
+    "test_return", "knowledge_worth", "execution_given_exploration", "information", "useful_information",
+    "useful_buses", "distractor_buses", "map_read", "watched", "explored", "cpu_seconds", "env_steps",
+)  # fmt: skip
 
 
-def one_run(method: str, task_name: str, seed: int) -> list[dict]:
+def one_run(variant: str, seed: int) -> list[dict]:
     """The curve of one training: a row a snapshot."""
+    method, task_name = variant.split(maxsplit=1)
     task, updates = make_task(task_name), VARIANTS[method, task_name]
     settings = mame.SETTINGS[task_name.split()[0]]
     if method == "dream":  # the knobs of the predictor are none of its own
@@ -61,37 +64,13 @@ def one_run(method: str, task_name: str, seed: int) -> list[dict]:
 
 
 def run() -> None:
-    torch.set_num_threads(1)
-    done = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    done["command"] = "python figures/explorers.py run"
-    done["versions"] = dict(python=sys.version.split()[0], torch=torch.__version__)
-    runs = done.setdefault("runs", {})
-    for seed in SEEDS:
-        for method, task in VARIANTS:
-            name = f"{method} {task}"
-            if str(seed) in runs.get(name, {}):
-                continue
-            rows = one_run(method, task, seed)
-            runs.setdefault(name, {})[str(seed)] = rows
-            partial = RESULTS.with_suffix(".partial")
-            partial.write_text(json.dumps(done), encoding="utf-8")
-            os.replace(partial, RESULTS)
-            print(name, seed, rows[-1], flush=True)
+    wanted = [(" ".join(variant), seed) for seed in SEEDS for variant in VARIANTS]
+    run_missing(RESULTS, "python figures/explorers.py run", wanted, one_run)
 
 
 def table() -> None:
     """For each variant: the last numbers, median and range over seeds."""
-    shown = (
-        "test_return", "knowledge_worth", "execution_given_exploration", "information", "useful_information",
-        "useful_buses", "distractor_buses", "map_read", "watched", "explored", "cpu_seconds", "env_steps",
-    )  # fmt: skip
-    for variant, seeds in json.loads(RESULTS.read_text(encoding="utf-8"))["runs"].items():
-        print(f"{variant} ({len(seeds)} seeds)")
-        last = [rows[-1] for rows in seeds.values()]
-        for name in shown:
-            values = [end[name] for end in last if name in end]
-            if values:
-                print(f"  {name}: median {median(values):.3f}, from {min(values):.3f} to {max(values):.3f}")
+    print_ends(RESULTS, SHOWN)
 
 
 if __name__ == "__main__":

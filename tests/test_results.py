@@ -224,3 +224,25 @@ def test_two_workers_of_a_dask_cluster_give_the_same_numbers(tmp_path):
     assert len(there) == 2
     for one, other in zip(sorted(there, key=lambda r: r["seed"]), here, strict=True):
         assert (one["seed"], one["test_return"], one["metrics"]) == (other["seed"], other["test_return"], other["metrics"])
+
+
+def test_a_file_of_curves_goes_on_where_it_was(tmp_path, capsys):
+    path, asked = tmp_path / "curves.json", []
+
+    def one_run(variant, seed):
+        asked.append((variant, seed))
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return [dict(update=0, test_return=-1.0), dict(update=1, test_return=float(seed))]
+
+    wanted = [("short", 0), ("long", 0), ("short", 1), ("long", 1)]
+    with pytest.raises(KeyboardInterrupt):
+        results.run_missing(path, "python figures/curves.py run", wanted, one_run)
+    results.run_missing(path, "python figures/curves.py run", wanted, one_run)
+    assert asked == [*wanted[:3], *wanted[2:]]
+    assert json.loads(path.read_text(encoding="utf-8")).keys() == {"command", "versions", "runs"}
+    assert list(tmp_path.iterdir()) == [path]
+    capsys.readouterr()
+    results.print_ends(path, ["test_return", "unknown"])
+    said = capsys.readouterr().out
+    assert said.count("median 0.500, from 0.000 to 1.000") == 2 and "unknown" not in said

@@ -21,6 +21,8 @@ from course_lib.lesson.head_to_head import (
     results_table,
     seeds_figure,
     ten_seeds,
+    ten_times_figure,
+    ten_times_table,
 )
 from course_lib.lesson.predict import predict, predicted
 from course_lib.lesson.quiz import quiz
@@ -56,5 +58,7 @@ __all__ = [
     "start",
     "stop_gradient_table",
     "ten_seeds",
+    "ten_times_figure",
+    "ten_times_table",
     "yours_or_reference",
 ]

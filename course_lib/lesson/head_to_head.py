@@ -30,7 +30,7 @@ from course_lib.lesson.language import bilingual_output
 from course_lib.lesson.results import image_of
 from course_lib.lesson.start import figures_folder
 from course_lib.results import Cell, read_result
-from course_lib.tasks import TASKS, TableTask, Trials, play
+from course_lib.tasks import TASKS, TableTask, Trials, make_task, play
 from course_lib.training import METHODS
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, OKABE_ITO, SOFT, hangul_font
 from course_lib.views.side_by_side import still
@@ -280,6 +280,93 @@ def _seeds_image(runs: list[dict], language: str, alternative: Bilingual) -> str
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8, colors=SOFT)
     return image_of(figure, getattr(alternative, language))
+
+
+# -- the control at ten times the steps -------------------------------------------------------------------------
+
+TEN_TIMES_TASKS = {
+    "homework-map": Bilingual("과제의 도시", "The homework's city"),
+    "map": Bilingual("지도가 있는 도시", "The city with a map"),
+}
+TEN_TIMES_LINES = {  # method: (colour, dashes, name)
+    "dream": (INK, ":", Bilingual("DREAM", "DREAM")),
+    "rl2": (EXECUTE, "-", Bilingual("RL², 열 배", "RL², ten times")),
+    "rl2-replay": (EXPLORE, "--", Bilingual("공정한 대조군, 열 배", "fair control, ten times")),
+}
+
+
+def ten_times_runs() -> dict[tuple[str, str], list[list[dict]]]:
+    """The curves of ``figures/ten_times.json``: (method, task) → for each seed a row a snapshot."""
+    runs = json.loads((figures_folder() / "ten_times.json").read_text(encoding="utf-8"))["runs"]
+    return {tuple(name.split(maxsplit=1)): list(seeds.values()) for name, seeds in runs.items()}
+
+
+def ten_times_figure() -> HTML:
+    """RL² and the fair control with ten times DREAM's steps, every seed a line, beside DREAM's own curves."""
+    curves = {
+        (method, task): [
+            ([row["env_steps"] / 1e6 for row in rows], [row["test_return"] for row in rows]) for rows in seeds
+        ]
+        for (method, task), seeds in ten_times_runs().items()
+    }
+    for result in trainings_on_disk():
+        if result["method"] == "dream" and result["task"] in TEN_TIMES_TASKS:
+            steps, _, returns = np.array(result["curve"], float).T
+            curves.setdefault(("dream", result["task"]), []).append((steps / 1e6, returns))
+    said = []
+    for (method, task), lines in curves.items():
+        last = [returns[-1] for _, returns in lines]
+        values = f"{median(last):.2f} ({min(last):.2f} … {max(last):.2f})"
+        name, city = TEN_TIMES_LINES[method][2], TEN_TIMES_TASKS[task]
+        said.append((f"{city.ko}, {name.ko}: {values}", f"{city.en}, {name.en}: {values}"))
+    alternative = Bilingual(*("; ".join(lines) for lines in zip(*said)))
+    return bilingual_output(*(_ten_times_image(curves, language, alternative) for language in ("ko", "en")))
+
+
+def _ten_times_image(curves: dict, language: str, alternative: Bilingual) -> str:
+    spoken = "en" if hangul_font() is None else language
+    figure = Figure(figsize=(9.4, 3.4), dpi=96, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    for axes, (task, title) in zip(figure.subplots(1, 2), TEN_TIMES_TASKS.items(), strict=True):
+        for method, (colour, dashes, name) in TEN_TIMES_LINES.items():
+            for number, (steps, returns) in enumerate(curves.get((method, task), [])):
+                label = getattr(name, spoken) if number == 0 else None
+                axes.plot(steps, returns, dashes, color=colour, linewidth=1.1, alpha=0.8, label=label)
+        references = references_of(make_task(task))
+        axes.axhline(references["optimal_return"], color=INK, linewidth=0.9, linestyle=(0, (5, 3)))
+        axes.axhline(references["no_exploration_return"], color=SOFT, linewidth=0.9, linestyle=(0, (1, 2)))
+        axes.set_xscale("log")
+        axes.set_xlim(left=0.02)
+        axes.xaxis.set_major_formatter(lambda million, _: f"{million:g}")  # powers would need a font of formulas
+        axes.set_ylim(-1, 0.9)
+        axes.set_title(getattr(title, spoken), fontsize=10, loc="left")
+        steps_said = Bilingual("환경 스텝 (백만, 로그)", "env steps (million, logarithmic)")
+        axes.set_xlabel(getattr(steps_said, spoken), fontsize=9, color=SOFT)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8, colors=SOFT)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    return image_of(figure, getattr(alternative, language))
+
+
+def ten_times_table() -> None:
+    """Where each of them ended: seeds, test return, information, and how often the map was read."""
+    runs = ten_times_runs()
+    head = (
+        Bilingual("태스크", "task"), Bilingual("방법", "method"), Bilingual("시드", "seeds"),
+        Bilingual("테스트 리턴", "test return"), Bilingual("정보 (nat)", "information (nats)"),
+        Bilingual("지도를 읽는 시드", "seeds that read the map"), Bilingual("스텝", "steps"),
+    )  # fmt: skip
+    body = []
+    for (method, task), seeds in runs.items():
+        last = [rows[-1] for rows in seeds]
+        told = [
+            "{:.2f} ({:.2f} … {:.2f})".format(median(values), min(values), max(values))
+            for values in ([row[name] for row in last] for name in ("test_return", "information"))
+        ]
+        reading = f"{sum(row['map_read'] > 0.5 for row in last)}/{len(last)}"
+        steps = f"{median(row['env_steps'] for row in last) / 1e6:.1f}\u00a0M"
+        body.append((f"<code>{task}</code>", f"<code>{method}</code>", str(len(last)), *told, reading, steps))
+    cards.show(cards.table(tuple(cards.both(word) for word in head), body))
 
 
 # -- what is exact ----------------------------------------------------------------------------------------------
