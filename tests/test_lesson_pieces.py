@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from course_lib.agents import dream, pearl
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.lesson import cards, dreaming, results, sampling, show_code, show_lines
+from course_lib.lesson import cards, dreaming, head_to_head, results, sampling, show_code, show_lines
 from course_lib.lesson.exercise import exercises_of
 from course_lib.lesson.start import recording
 
@@ -84,13 +84,18 @@ def test_a_table_of_runs_tells_median_and_range_of_where_the_seeds_ended(shown):
     assert "1.00 (0.00 … 2.00)" in text and "9.00" not in text and "3" in text
 
 
-@pytest.mark.parametrize("table", [dreaming.cost_table, dreaming.stop_gradient_table, results.coupling_table])
+@pytest.mark.parametrize(
+    "table",
+    [dreaming.cost_table, dreaming.stop_gradient_table, results.coupling_table, head_to_head.ten_times_table],
+)
 def test_recorded_tables_have_a_row_for_each_variant(table, shown):
     text = shown(table)
     assert len(re.findall(r"\(-?\d+\.\d\d … -?\d+\.\d\d\)", text)) >= 6
 
 
-@pytest.mark.parametrize("figure", [dreaming.distractor_figure, results.coupling_figure])
+@pytest.mark.parametrize(
+    "figure", [dreaming.distractor_figure, results.coupling_figure, head_to_head.ten_times_figure]
+)
 def test_recorded_pictures_say_their_numbers_in_both_languages(figure):
     document = figure().data
     for language in ("ko", "en"):

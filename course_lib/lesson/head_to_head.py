@@ -282,7 +282,7 @@ def _seeds_image(runs: list[dict], language: str, alternative: Bilingual) -> str
     return image_of(figure, getattr(alternative, language))
 
 
-# -- the control at ten times the steps -------------------------------------------------------------------------
+# -- the control, given ten times as long -------------------------------------------------------------------------
 
 TEN_TIMES_TASKS = {
     "homework-map": Bilingual("과제의 도시", "The homework's city"),
@@ -302,7 +302,7 @@ def ten_times_runs() -> dict[tuple[str, str], list[list[dict]]]:
 
 
 def ten_times_figure() -> HTML:
-    """RL² and the fair control with ten times DREAM's steps, every seed a line, beside DREAM's own curves."""
+    """RL² and the fair control given ten times as long as DREAM, every seed a line, beside DREAM's own curves."""
     curves = {
         (method, task): [
             ([row["env_steps"] / 1e6 for row in rows], [row["test_return"] for row in rows]) for rows in seeds
@@ -327,11 +327,13 @@ def _ten_times_image(curves: dict, language: str, alternative: Bilingual) -> str
     spoken = "en" if hangul_font() is None else language
     figure = Figure(figsize=(9.4, 3.4), dpi=96, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
+    legend = {}
     for axes, (task, title) in zip(figure.subplots(1, 2), TEN_TIMES_TASKS.items(), strict=True):
         for method, (colour, dashes, name) in TEN_TIMES_LINES.items():
-            for number, (steps, returns) in enumerate(curves.get((method, task), [])):
-                label = getattr(name, spoken) if number == 0 else None
-                axes.plot(steps, returns, dashes, color=colour, linewidth=1.1, alpha=0.8, label=label)
+            for steps, returns in curves.get((method, task), []):
+                (legend[getattr(name, spoken)],) = axes.plot(
+                    steps, returns, dashes, color=colour, linewidth=1.1, alpha=0.8
+                )
         references = references_of(make_task(task))
         axes.axhline(references["optimal_return"], color=INK, linewidth=0.9, linestyle=(0, (5, 3)))
         axes.axhline(references["no_exploration_return"], color=SOFT, linewidth=0.9, linestyle=(0, (1, 2)))
@@ -344,7 +346,9 @@ def _ten_times_image(curves: dict, language: str, alternative: Bilingual) -> str
         axes.set_xlabel(getattr(steps_said, spoken), fontsize=9, color=SOFT)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8, colors=SOFT)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    figure.legend(
+        legend.values(), legend.keys(), loc="outside lower center", ncols=len(legend), fontsize=9, frameon=False
+    )
     return image_of(figure, getattr(alternative, language))
 
 
