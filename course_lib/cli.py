@@ -373,7 +373,7 @@ def _write_table(options: argparse.Namespace, rows: list[dict], done: list[dict]
     )
     titles = {result["task"]: make_task(result["task"]).title for result in done}
     titles = {  # with the size, where it isn't the usual one
-        task: "  ".join([f"{title.ko} · {title.en}", *task.split()[1:]]) for task, title in titles.items()
+        task: "  ".join([f"{title.ko}\n{title.en}", *task.split()[1:]]) for task, title in titles.items()
     }
     picture = options.folder.with_suffix(".png")
     partial = picture.with_name(f".{picture.name}.partial")

@@ -31,7 +31,7 @@ def draw_results(recorded: Path, folder: Path) -> list[Path]:
     titles = {}
     for task in {cell.task for cell in cells}:
         title = make_task(task).title
-        titles[task] = "  ".join([f"{title.ko} · {title.en}", *task.split()[1:]])  # with its size, if any
+        titles[task] = "  ".join([f"{title.ko}\n{title.en}", *task.split()[1:]])  # with its size, if any
     path = folder / "results.png"
     revealing_arm.write_whole(path, results_png(trainings, titles, "학습한 초 · seconds of training"))
     return [path]

@@ -27,6 +27,7 @@ def results_png(results: list[dict], titles: dict[str, str], seconds: str) -> by
     tasks = list(dict.fromkeys(result["task"] for result in results))
     methods = sorted({result["method"] for result in results})
     colour = {method: OKABE_ITO[k % len(OKABE_ITO)] for k, method in enumerate(methods)}
+    dashes = {method: "-" if k < len(OKABE_ITO) else (0, (3, 1)) for k, method in enumerate(methods)}  # used twice
     columns = min(3, len(tasks))
     rows = math.ceil(len(tasks) / columns)
     figure = Figure(figsize=(3.9 * columns, 2.9 * rows), dpi=DPI, layout="constrained", facecolor="white")
@@ -45,10 +46,11 @@ def results_png(results: list[dict], titles: dict[str, str], seconds: str) -> by
             if group:
                 at, values = on_one_axis([result["curve"] for result in group])
                 label = f"{method} ({len(group)})"
-                axes.plot(at, np.median(values, axis=0), color=colour[method], linewidth=1.7, label=label)
+                line = dict(color=colour[method], linestyle=dashes[method], linewidth=1.7, label=label)
+                axes.plot(at, np.median(values, axis=0), **line)
                 least, most = values.min(axis=0), values.max(axis=0)
                 axes.fill_between(at, least, most, color=colour[method], alpha=0.18, linewidth=0)
-        axes.set_title(titles[task], fontsize=10, loc="left", color=INK)
+        axes.set_title(titles[task], fontsize=9, loc="left", color=INK)
         axes.set_xlabel(seconds, fontsize=8, color=SOFT)
         axes.legend(fontsize=7, frameon=False)
     families = [font, "DejaVu Sans"] if (font := hangul_font()) else ["DejaVu Sans"]
