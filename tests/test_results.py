@@ -11,6 +11,7 @@ from course_lib import cli, results, training
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import CourseError
 from course_lib.tasks import TASKS
+from course_lib.views.results import on_one_axis
 
 CELLS = [results.Cell(method, "map", seed) for method in ("rl2", "dream") for seed in range(3)]
 
@@ -149,6 +150,13 @@ def test_the_table_has_median_and_spread(made_up, tmp_path):
 def run_command(capsys, *arguments):
     status = cli.main(["results", *arguments])
     return status, capsys.readouterr()
+
+
+def test_the_right_end_of_a_curve_is_what_the_table_says():
+    short, long = [[0, 0.0, 0.0], [9, 1.0, 5.0]], [[0, 0.0, 0.0], [9, 4.0, 2.0]]
+    at, values = on_one_axis([short, long])
+    assert at[-1] == 4.0 and values[:, -1].tolist() == [5.0, 2.0] and values[:, 0].tolist() == [0.0, 0.0]
+    assert values[1][at.searchsorted(2.0)] == pytest.approx(1.0, abs=0.02)
 
 
 def test_the_command_trains_goes_on_and_leaves_table_and_picture(made_up, tmp_path, capsys):

@@ -252,6 +252,72 @@ def test_fast_weights_learn_which_arm_pays(seed):
     assert last.metrics["test_return"] > 12.7
 
 
+PRIVILEGED = dict(trials=64, updates=24, hidden=16, evaluate_every=6)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_told_critic_teaches_which_arm_pays(seed):
+    """20 pulls of 3 arms pay 10 at random, and 15 to who knows the best."""
+    settings = replace(rl2.SETTINGS["bandit pulls=100"], **PRIVILEGED | dict(learning_rate=1e-2))
+    *_, last = rl2.train(make_task("bandit arms=3 pulls=20"), settings, generator(seed))
+    assert last.metrics["test_return"] > 13
+
+
+def test_only_the_critic_is_told_what_the_arms_pay():
+    task, drawn_by = make_task("bandit arms=3 pulls=6"), generator(0)
+    policy = rl2.policy_for(task, replace(rl2.SETTINGS["bandit pulls=100"], hidden=8), drawn_by)
+    drawn = task.draw(5, drawn_by)
+    trials, hidden, logits = rl2.play_trials(policy, task, drawn, drawn_by, greedy=False)
+    chances = drawn.tables.reward[drawn.index, 0, :1]  # (B, 1, A)
+    same, value = policy.heads(hidden, chances)
+    other, changed = policy.heads(hidden, 1 - chances)
+    assert same.equal(other) and same.allclose(logits, atol=1e-6)
+    assert value.shape == (5, 6) and not value.allclose(changed)
+    assert rl2.lost_by(torch.tensor([0.25, 1.0, 0.5])).tolist() == [0.75, 0.0, 0.5]
+
+
+def test_what_is_learned_from_is_what_an_arm_loses_on_average_and_not_what_was_drawn():
+    """With two arms each pull loses nothing or the same in the whole trial; what is drawn would be 0 or 1."""
+    seen = []
+
+    def watching(reward, *rest):
+        seen.append(reward)
+        return rl2.trial_advantages(reward, *rest)
+
+    task = make_task("bandit arms=2 pulls=4")
+    settings = replace(rl2.SETTINGS["bandit pulls=100"], trials=32, updates=1, hidden=8, shortest=None)
+    list(rl2.train(task, settings, generator(0), advantages=watching))
+    drawn = task.draw(32, after_the_weights(task, settings), "train")
+    chances = drawn.tables.reward[:, 0, 0]
+    lost = (chances.amax(1) - chances.amin(1)) * settings.reward_scale  # (B,): by the worse of two arms
+    learned_from = -seen[0]
+    assert ((learned_from < 1e-7) | (learned_from - lost[:, None]).abs().lt(1e-6)).all() and learned_from.max() > 0.05
+
+
+def after_the_weights(task, settings):
+    """The training's generator, as it is when the first problems are drawn."""
+    drawn_by = generator(0)
+    rl2.policy_for(task, settings, drawn_by)
+    return drawn_by
+
+
+def test_the_entropy_bonus_stays_above_its_share():
+    task, fast = make_task("bandit arms=2 pulls=10"), dict(memory="fast-weights", privileged=True, hidden=8)
+    ends = {}
+    for left in (0.0, 1.0):
+        knobs = dict(fast, trials=64, updates=30, entropy=0.2, entropy_left=left, learning_rate=1e-2)
+        *_, last = rl2.train(task, replace(rl2.SETTINGS["bandit"], **knobs), generator(0))
+        ends[left] = last.metrics["entropy"]
+    assert ends[1.0] > ends[0.0] + 0.02  # the same numbers, were the share not heeded
+
+
+@pytest.mark.parametrize(("task", "memory"), [("bandit", "gru"), ("random-mdp", "fast-weights"), ("map", "gru")])
+def test_a_critic_that_cannot_be_told_is_refused(task, memory):
+    settings = replace(rl2.SETTINGS["bandit"], memory=memory, privileged=True)
+    with pytest.raises(CourseError, match="privileged"):
+        next(rl2.train(make_task(task), settings, generator()))
+
+
 def test_fast_weights_go_on_to_the_same_numbers():
     task = make_task("random-mdp episodes=2 states=3 actions=2 horizon=3")
     settings = replace(rl2.SETTINGS["random-mdp"], trials=16, updates=4, evaluate_every=2, hidden=8)

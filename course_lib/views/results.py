@@ -62,7 +62,10 @@ def results_png(results: list[dict], titles: dict[str, str], seconds: str) -> by
 
 
 def on_one_axis(curves: list[list]) -> tuple[np.ndarray, np.ndarray]:
-    """Curves of (env steps, seconds, return) at common seconds, as far as the shortest goes: (n,), (curves, n)."""
+    """Curves of (env steps, seconds, return) at common seconds, as far as the longest goes: (n,), (curves, n).
+
+    A training that has ended keeps its last return, so that the right end of a median is what the table says.
+    """
     columns = [np.array(curve, dtype=float).T for curve in curves]
-    at = np.linspace(0.0, min(seconds[-1] for _, seconds, _ in columns), POINTS)
+    at = np.linspace(0.0, max(seconds[-1] for _, seconds, _ in columns), POINTS)
     return at, np.stack([np.interp(at, seconds, returns) for _, seconds, returns in columns])
