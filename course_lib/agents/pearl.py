@@ -42,8 +42,8 @@ Departures. The first four are so that a sample of z leads to one goal, and not 
 
 What it doesn't do: learn from an episode that found nothing where the goal is not. The exact posterior does, so
 PEARL stays below exact posterior sampling, which stays below the best one can do by exploring on purpose. Point
-robot, seeds 0 to 3: the fifth episode returns 1.7 to 3.7 after 1.6 million steps; exactly sampled 7.9; at best 13.4.
-GridNavi, seed 0: 5.2 of an exact 7.8.
+robot, nine seeds: the fifth episode returns 1.7 to 4.0 after 1.6 million steps; exactly sampled 8.0; at best 13.4.
+GridNavi, nine seeds: −3.3 to 6.1 of an exact 7.8.
 
 The functions that the lesson teaches, ``gaussian_product``, ``kl_to_prior`` and ``resample``, are arguments of
 ``train``: a learner's own can be trained with.

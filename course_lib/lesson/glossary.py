@@ -181,8 +181,8 @@ TERMS = (
         en="One stretch of interaction from a start state to an end."),
         ("에피소우드", "에피쏘드")),
     Term("trial", "트라이얼", Bilingual(
-        ko="한 태스크에서 이어지는 여러 에피소드로, 앞은 탐험이고 마지막은 실행입니다.",
-        en="Several episodes in one task: the earlier ones explore, the last one executes."),
+        ko="한 태스크에서 이어지는 여러 에피소드로, 도시에서는 앞이 탐험이고 마지막이 실행입니다.",
+        en="Several episodes in one task; in the cities the earlier ones explore and the last one executes."),
         ("트라이알", "메타 에피소드", "메타에피소드")),
     Term("recurrent neural network", "순환 신경망", Bilingual(
         ko="은닉 상태를 스텝마다 넘기며 순서가 있는 입력을 읽는 신경망입니다.",

@@ -94,8 +94,8 @@ register(
         reference=_input_reference,
         solution=rl2_input,
         why=Bilingual(
-            "보상과 종료 신호는 행동한 *뒤에야* 알 수 있으므로 한 칸 늦게 읽힙니다. 트라이얼의 첫 입력에는 아직 아무 일도 없었으니 0입니다.",
-            "Reward and end are known only *after* acting, so they are read one step later. At a trial's first input "
+            "보상과 종료 신호는 행동한 **뒤에야** 알 수 있으므로 한 칸 늦게 읽힙니다. 트라이얼의 첫 입력에는 아직 아무 일도 없었으니 0입니다.",
+            "Reward and end are known only **after** acting, so they are read one step later. At a trial's first input "
             "nothing has happened yet: zeros.",
         ),
         hints=(
@@ -234,8 +234,8 @@ register(
         ),
         hints=(
             Bilingual(
-                "RL²가 최대화하는 것은 에피소드가 아니라 *트라이얼*의 리턴입니다. 에피소드의 끝에서 무엇이 멈춰야 합니까?",
-                "RL² maximises the return of the *trial*, not of an episode. What has to stop at an episode's end?",
+                "RL²가 최대화하는 것은 에피소드가 아니라 **트라이얼**의 리턴입니다. 에피소드의 끝에서 무엇이 멈춰야 합니까?",
+                "RL² maximises the return of the **trial**, not of an episode. What has to stop at an episode's end?",
             ),
             Bilingual(
                 "뒤에서 앞으로 가십시오: $G_t = r_t + \\gamma G_{t+1}$.",
@@ -360,8 +360,8 @@ register(
                 "With n problems left, all alike, the entropy is $\\log n$ (natural logarithm, in nats).",
             ),
             Bilingual(
-                "`possible.sum(dim=-1)`로 트라이얼마다 n을 세고, 로그를 *먼저* 취한 다음 평균하십시오.",
-                "Count n in each trial with `possible.sum(dim=-1)`, take the logarithm *first*, then the mean.",
+                "`possible.sum(dim=-1)`로 트라이얼마다 n을 세고, 로그를 **먼저** 취한 다음 평균하십시오.",
+                "Count n in each trial with `possible.sum(dim=-1)`, take the logarithm **first**, then the mean.",
             ),
         ),
         cases=_possible_cases,

@@ -660,8 +660,8 @@ register(
                 "Both losses read $z$. Whose gradient should pass through $z$ to the encoder?",
             ),
             Bilingual(
-                "크리틱: `(value(state, action, z) - target) ** 2`의 평균. 행위자: **자신의** 행동의 값이 커지도록, 부호를 바꿔서.",
-                "Critic: the mean of `(value(state, action, z) - target) ** 2`. Actor: the value of **its own** action "
+                "크리틱: `(value(state, action, z) - target).pow(2)`의 평균. 행위자: **자신의** 행동의 값이 커지도록, 부호를 바꿔서.",
+                "Critic: the mean of `(value(state, action, z) - target).pow(2)`. Actor: the value of **its own** action "
                 "is to grow, so with a minus.",
             ),
             Bilingual(

@@ -237,8 +237,8 @@ register(
         ),
         hints=(
             Bilingual(
-                "`decoded[:, t]`는 걸음 $t$의 *앞*, `decoded[:, t + 1]`은 *뒤*의 추측입니다. 무엇이 줄어들면 좋은 걸음입니까?",
-                "`decoded[:, t]` is the guess *before* step $t$, `decoded[:, t + 1]` the one *after*. What shrinks in a good step?",
+                "`decoded[:, t]`는 걸음 $t$의 **앞**, `decoded[:, t + 1]`은 **뒤**의 추측입니다. 무엇이 줄어들면 좋은 걸음입니까?",
+                "`decoded[:, t]` is the guess **before** step $t$, `decoded[:, t + 1]` the one **after**. What shrinks in a good step?",
             ),
             Bilingual(
                 "$\\log q(z \\mid \\tau) = -\\lVert z - g(\\tau)\\rVert^2 / 2\\rho^2 + c$이고 $c$는 걸음마다 같습니다.",
@@ -256,16 +256,16 @@ register(
                 "upside down",
                 _gain_upside_down,
                 Bilingual(
-                    "부호가 반대입니다. 추측이 *나빠질* 때 보상을 받습니다.",
-                    "The sign is wrong: it pays when the guess gets *worse*.",
+                    "부호가 반대입니다. 추측이 **나빠질** 때 보상을 받습니다.",
+                    "The sign is wrong: it pays when the guess gets **worse**.",
                 ),
             ),
             WrongAnswer(
                 "how good, not how much better",
                 _gain_level,
                 Bilingual(
-                    "추측이 얼마나 좋은지를 돌려주었습니다. 그러면 한 번 알아낸 것의 보상을 머무는 걸음마다 다시 받습니다. 얼마나 *나아졌는지*를 재야 합니다.",
-                    "This is how good the guess is. One discovery would be paid again at each step of waiting. It must be how much *better* it became.",
+                    "추측이 얼마나 좋은지를 돌려주었습니다. 그러면 한 번 알아낸 것의 보상을 머무는 걸음마다 다시 받습니다. 얼마나 **나아졌는지**를 재야 합니다.",
+                    "This is how good the guess is. One discovery would be paid again at each step of waiting. It must be how much **better** it became.",
                 ),
             ),
             WrongAnswer(
@@ -280,8 +280,8 @@ register(
                 "distance not squared",
                 _gain_without_square,
                 Bilingual(
-                    "거리를 제곱하지 않았습니다. 가우시안의 로그 확률에는 *제곱* 거리가 들어갑니다.",
-                    "The distance is not squared. A Gaussian's log-probability has the *squared* distance.",
+                    "거리를 제곱하지 않았습니다. 가우시안의 로그 확률에는 **제곱** 거리가 들어갑니다.",
+                    "The distance is not squared. A Gaussian's log-probability has the **squared** distance.",
                 ),
             ),
             WrongAnswer(
@@ -368,9 +368,9 @@ register(
         reference=_decoder_reference,
         solution=decoder_loss,
         why=Bilingual(
-            "디코더는 끝까지 본 다음만이 아니라 *모든* 앞부분에서 추측해야 합니다. 보상이 걸음마다의 추측으로 만들어지기 때문입니다. "
+            "디코더는 끝까지 본 다음만이 아니라 **모든** 앞부분에서 추측해야 합니다. 보상이 걸음마다의 추측으로 만들어지기 때문입니다. "
             "끝난 뒤의 칸은 에피소드가 아니므로 세지 않습니다.",
-            "The decoder has to guess from *every* prefix, not only from whole episodes, for the pay is made of each step's "
+            "The decoder has to guess from **every** prefix, not only from whole episodes, for the pay is made of each step's "
             "guess. Columns after the end are no part of an episode and don't count.",
         ),
         hints=(
@@ -379,8 +379,8 @@ register(
                 "`seen[b, t]` says whether a prefix of length $t$ exists. Over how many guesses is the loss a mean?",
             ),
             Bilingual(
-                "제곱 거리는 $z$의 축을 따라 *더하고*, 앞부분에 걸쳐 *평균*합니다.",
-                "Squared distances are *added* over the axes of $z$, and *averaged* over prefixes.",
+                "제곱 거리는 $z$의 축을 따라 **더하고**, 앞부분에 걸쳐 **평균**합니다.",
+                "Squared distances are **added** over the axes of $z$, and **averaged** over prefixes.",
             ),
             Bilingual(
                 "`(distance * seen).sum() / seen.sum()`을 $2\\rho^2$으로 나누십시오.",
@@ -426,8 +426,8 @@ register(
                 "mean over the axes of z",
                 _decoder_mean_of_code,
                 Bilingual(
-                    "$z$의 축에 대해 평균했습니다. 로그 확률은 축마다의 값을 *더한* 것입니다.",
-                    "A mean over the axes of $z$. A log-probability *adds up* those of the axes.",
+                    "$z$의 축에 대해 평균했습니다. 로그 확률은 축마다의 값을 **더한** 것입니다.",
+                    "A mean over the axes of $z$. A log-probability **adds up** those of the axes.",
                 ),
             ),
             WrongAnswer(
@@ -525,8 +525,8 @@ register(
                 "mean over the axes of z",
                 _squeeze_mean,
                 Bilingual(
-                    "$z$의 축에 대해 평균했습니다. 독립인 축들의 KL은 *더합니다*. 문제에 대해서만 평균하십시오.",
-                    "A mean over the axes of $z$. The KL of independent axes *adds up*; only problems are averaged.",
+                    "$z$의 축에 대해 평균했습니다. 독립인 축들의 KL은 **더합니다**. 문제에 대해서만 평균하십시오.",
+                    "A mean over the axes of $z$. The KL of independent axes **adds up**; only problems are averaged.",
                 ),
             ),
             WrongAnswer(

@@ -86,8 +86,8 @@ register(
         ),
         hints=(
             Bilingual(
-                "`symbol[:, t + 1]`이 걸음 $t$ *다음에* 실제로 관측한 것입니다. 두 예측은 그것에 얼마의 로그 확률을 주었습니까?",
-                "`symbol[:, t + 1]` is what was sensed *after* step $t$. Which log-chance did each prediction give to it?",
+                "`symbol[:, t + 1]`이 걸음 $t$ **다음에** 실제로 관측한 것입니다. 두 예측은 그것에 얼마의 로그 확률을 주었습니까?",
+                "`symbol[:, t + 1]` is what was sensed **after** step $t$. Which log-chance did each prediction give to it?",
             ),
             Bilingual(
                 "마지막 축에서 `symbol[:, 1:]`의 자리를 골라내십시오. `gather`를 쓰려면 축을 하나 더 붙입니다.",
@@ -105,7 +105,7 @@ register(
                 _bonus_surprise,
                 Bilingual(
                     "이것은 놀라움, 곧 MAME의 자리에 놓은 보상입니다. 예측할 수 없는 잡음도 보상을 받습니다. 문제를 아는 쪽의 예측을 빼야 합니다.",
-                    "That is surprise, the reward in MAME's place: noise is paid for as well. Compare with who knows the problem.",
+                    "That is surprise, the reward in MAME's place: noise is paid for as well. Compare with one who knows the problem.",
                 ),
             ),
             WrongAnswer(
@@ -120,8 +120,8 @@ register(
                 "what was sensed before",
                 _bonus_unshifted,
                 Bilingual(
-                    "걸음 *앞*의 관측을 썼습니다. 예측한 것은 그다음에 온 것입니다.",
-                    "That is what was sensed *before* the step. Predicted was what came after.",
+                    "걸음 **앞**의 관측을 썼습니다. 예측한 것은 그다음에 온 것입니다.",
+                    "That is what was sensed **before** the step. Predicted was what came after.",
                 ),
             ),
             WrongAnswer(
@@ -359,8 +359,8 @@ register(
                 "With $k = 0$ nothing is explored and all $K$ episodes exploit. What is that worth?",
             ),
             Bilingual(
-                "`exploited[:, k]`는 *앞의* $k$번을 탐험한 다음 활용한 리턴입니다. 탐험의 리턴도 $k$번만 더합니다.",
-                "`exploited[:, k]` is the return of exploiting after the $k$ episodes *before*. Of exploring, too, only $k$ are added.",
+                "`exploited[:, k]`는 **앞의** $k$번을 탐험한 다음 활용한 리턴입니다. 탐험의 리턴도 $k$번만 더합니다.",
+                "`exploited[:, k]` is the return of exploiting after the $k$ episodes **before**. Of exploring, too, only $k$ are added.",
             ),
             Bilingual(
                 "`explored`를 누적합하되 한 칸 밀어 0에서 시작하고, `episodes - torch.arange(L)`을 `exploited`에 곱해 더한 뒤 문제에 대해 평균하십시오.",
@@ -482,15 +482,15 @@ register(
         reference=_habit_reference,
         solution=habit,
         why=Bilingual(
-            "모으는 사람이 답을 알면 *어느 팔을 당겼는지*만으로 답이 새어 나옵니다. 트랜스포머는 보상 대신 남의 선택을 읽는 법을 배우고 손실은 작아집니다. "
+            "모으는 사람이 답을 알면 **어느 팔을 당겼는지**만으로 답이 새어 나옵니다. 신경망은 보상 대신 남의 선택을 읽는 법을 배우고 손실은 작아집니다. "
             "메타 테스트에서는 그 선택을 자기가 하므로 아무것도 새어 나오지 않습니다.",
-            "If the collector knows the answer, *which arm was pulled* alone gives it away. The network learns to read somebody's "
+            "If the collector knows the answer, **which arm was pulled** alone gives it away. The network learns to read somebody's "
             "choices instead of the rewards, and the loss gets smaller. At meta-test it makes the choices itself, and they tell nothing.",
         ),
         hints=(
             Bilingual(
-                "손실은 더 작은데 정확한 사후 분포에서는 더 멉니다. 컨텍스트에서 *보상 말고* 무엇이 답을 알려 줍니까?",
-                "The loss is smaller, yet it is farther from the exact posterior. What in a context, *other than rewards*, tells the answer?",
+                "손실은 더 작은데 정확한 사후 분포에서는 더 멉니다. 컨텍스트에서 **보상 말고** 무엇이 답을 알려 줍니까?",
+                "The loss is smaller, yet it is farther from the exact posterior. What in a context, **other than rewards**, tells the answer?",
             ),
             Bilingual(
                 "습관을 만들 때 밴딧에 대해 알아야 합니까? `chances`를 쓰는 곳을 보십시오.",

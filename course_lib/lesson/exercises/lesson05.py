@@ -263,7 +263,7 @@ register(
                 "one look too early",
                 _target_last_below,
                 Bilingual(
-                    "한 번 이른 때입니다. 그때는 아직 목표 아래였습니다. 그다음 평가가 답입니다.",
+                    "평가 한 번만큼 이릅니다. 그때는 아직 목표 아래였습니다. 그다음 평가가 답입니다.",
                     "One look too early: there the curve was still below. The answer is the look after it.",
                 ),
             ),
@@ -398,7 +398,7 @@ register(
                     "`torch.median`은 값이 짝수 개일 때 가운데 둘의 평균이 아니라 작은 쪽을 줍니다. 시드 10개에서 조용히 낮은 값이 나옵니다.",
                     "For an even number of values `torch.median` gives the smaller of the two in the middle, not their "
                     "mean. "
-                    "With 10 seeds it is low, and says nothing.",
+                    "With 10 seeds it is too low, without a warning.",
                 ),
             ),
             WrongAnswer(
