@@ -12,7 +12,7 @@ from torch import Tensor
 
 from course_lib.exact import exact_belief, exploration_information
 from course_lib.exact.references import explores_then_executes
-from course_lib.tasks import Drawn, Task, Trials
+from course_lib.tasks import BernoulliBandit, Drawn, Task, Trials
 
 DRAWN_PROBLEMS = 2000  # where there are infinitely many
 ALL_PAIRS_UP_TO = 400  # test every problem with every instruction, if there are no more pairs than this
@@ -23,10 +23,13 @@ def evaluation_trials(task: Task) -> tuple[Drawn, Tensor | None]:
 
     A small family is tested on every test problem with every instruction that it can be asked for, equally often
     as it is asked; a large one on every test problem once, with instructions in turn; an infinite one on problems
-    drawn once from a generator of its own.
+    drawn once from a generator of its own, Bernoulli bandits so that they are spread evenly.
     """
     if task.problem_count is None:
-        return task.draw(DRAWN_PROBLEMS, torch.Generator().manual_seed(20161109), "test"), None
+        generator = torch.Generator().manual_seed(20161109)
+        if isinstance(task, BernoulliBandit):
+            return task.spread_evenly(DRAWN_PROBLEMS, generator), None
+        return task.draw(DRAWN_PROBLEMS, generator, "test"), None
     problems = task.splits["test"]
     if not any(task.trial.instructed):
         copies = max(1, 100 // len(problems))  # a policy may be random where the trials are not

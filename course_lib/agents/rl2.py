@@ -84,12 +84,14 @@ SETTINGS = {
         reward_centre=0.5, reward_scale=0.3,
     ),
     "bandit pulls=100": Settings(
-        updates=60, trials=1024, memory="fast-weights", privileged=True, learning_rate=5e-3, discount=1.0, trace=0.95,
-        value_trace=1.0, entropy=0.15, entropy_left=0.6, reward_scale=0.2, shortest=10, growing=0.2, evaluate_every=10,
+        updates=120, trials=1024, memory="fast-weights", hidden=32, privileged=True, epochs=2, minibatches=8,
+        learning_rate=5e-3, discount=1.0, trace=0.95, value_trace=1.0, entropy=0.15, entropy_left=0.6, reward_scale=0.2,
+        shortest=10, growing=0.2, evaluate_every=10,
     ),
     "bandit arms=10 pulls=100": Settings(
-        updates=60, trials=1024, memory="fast-weights", privileged=True, learning_rate=5e-3, discount=1.0, trace=0.95,
-        value_trace=1.0, entropy=0.15, entropy_left=0.6, reward_scale=0.2, shortest=10, growing=0.2, evaluate_every=10,
+        updates=120, trials=1024, memory="fast-weights", hidden=32, privileged=True, epochs=2, minibatches=8,
+        learning_rate=5e-3, discount=1.0, trace=0.95, value_trace=1.0, entropy=0.15, entropy_left=0.6, reward_scale=0.2,
+        shortest=10, growing=0.2, evaluate_every=10,
     ),
     "fixed-arm-bandit": Settings(
         updates=96, learning_rate=5e-3, trace=0.3, reward_centre=1.0, reward_scale=0.1, evaluate_every=4,
