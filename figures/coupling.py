@@ -31,6 +31,7 @@ def forget_each_episode(hidden, new_episode, new_trial):
 # name: (task, seeds, settings, and, where a perfect half is taken away again, after how many updates)
 VARIANTS = {
     "perfect executor": ("map", range(10), dict(executor="perfect", updates=60), None),
+    "perfect executor, paid late": ("map", range(10), dict(executor="perfect, paid late", updates=60), None),
     "together": ("map", range(10), {}, None),
     "perfect explorer": ("map", range(10), dict(explorer="perfect", updates=200), None),
     "perfect explorer, then together": ("map", range(5), dict(explorer="perfect"), 100),

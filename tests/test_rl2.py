@@ -172,6 +172,22 @@ def test_exploring_alone_is_easy(seed):
     assert last.metrics["test_return"] == pytest.approx(last.references["optimal_return"], abs=1e-5)
 
 
+def test_a_perfect_executor_pays_the_same_at_once_or_late():
+    task, dice = make_task("map"), generator(3)
+    policy = rl2.policy_for(task, rl2.SETTINGS["map"], dice)
+    trials, _, _ = rl2.play_trials(policy, task, task.draw(50, dice), dice, greedy=False)
+    lessons = {}
+    for executor in ("perfect", "perfect, paid late"):
+        judge = rl2.Judge(task, replace(rl2.SETTINGS["map"], executor=executor), rl2.rl2_input, rl2.carry_hidden_state)
+        lessons[executor] = judge.lesson(trials)
+    reward, over, acts, lives = lessons["perfect"]
+    late, late_over, late_acts, late_lives = lessons["perfect, paid late"]
+    assert reward.sum(dim=1).allclose(late.sum(dim=1)) and reward.sum(dim=1).std() > 0.01
+    assert ((late != 0) <= late_over).all() and (trials.episode[late_over] == 1).all()
+    assert (trials.episode[over] == 0).all() and late_acts.equal(acts)  # only exploring is learned, in both
+    assert (late_lives | ~trials.valid).all() and (lives & trials.valid).equal(trials.valid & (trials.episode == 0))
+
+
 def test_references_come_from_the_exact_solver():
     first = snapshots(count=1)[0]
     assert first.references["optimal_return"] == pytest.approx(0.8, abs=1e-5)

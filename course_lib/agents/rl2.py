@@ -72,7 +72,8 @@ class Settings:
     reward_centre: float = 0.0  # rewards enter the losses as (r − centre) · scale
     reward_scale: float = 1.0
     explorer: str = "learned"  # or "perfect": a scripted explorer, so that only execution is learned
-    executor: str = "learned"  # or "perfect": exploration is paid the exact worth of what it found out
+    executor: str = "learned"  # or "perfect": exploration is paid the exact worth of what it found out, at once …
+    # … or "perfect, paid late": only when the trial ends, as late as execution's return would come
     evaluate_every: int = 5  # updates between two snapshots
 
 
@@ -549,7 +550,8 @@ class Judge:
             self.perfect_script = torch.cat([self.perfect_script, torch.tensor([task.end_action])])
         if settings.explorer == "perfect":
             self.script = self.perfect_script
-        if self.perfect_script is None and "perfect" in (settings.explorer, settings.executor):
+        self.perfect_executor = settings.executor in ("perfect", "perfect, paid late")
+        if self.perfect_script is None and (settings.explorer == "perfect" or self.perfect_executor):
             raise CourseError(
                 Bilingual(
                     f"{task.name}에는 완벽한 탐험자나 실행자가 준비되어 있지 않습니다. explorer와 executor를 'learned'로 두십시오.",
@@ -569,8 +571,9 @@ class Judge:
         reward, acts = trials.reward * counted, trials.valid
         if self.settings.explorer == "perfect":
             acts = acts & (trials.episode > 0)
-        if self.settings.executor == "perfect":
-            last = trials.done & (trials.episode == 0)
+        if self.perfect_executor:
+            if self.settings.executor == "perfect":
+                last = trials.done & (trials.episode == 0)
             acts = acts & (trials.episode == 0)
             reward = last * self.worth_of_knowledge(trials)[:, None]
         lives = (last.cumsum(dim=1) - last.long()) == 0  # up to and including the trial's last step
@@ -598,7 +601,7 @@ class Judge:
                 script=self.perfect_script, instruction=self.goals, **self.how,
             )  # fmt: skip
             metrics["execution_given_exploration"] = float(told.returns(task.trial).mean())
-        if self.settings.executor == "perfect":
+        if self.perfect_executor:
             metrics["test_return"] = float(self.worth_of_knowledge(trials).mean())
         return Snapshot(
             method=self.method,
