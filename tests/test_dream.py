@@ -1,5 +1,6 @@
 """DREAM: what it is paid, what each part may see, and that it learns, repeats and resumes."""
 
+import collections
 import itertools
 import math
 
@@ -213,6 +214,90 @@ def test_a_replay_forgets_the_oldest():
         replay.add(dream.Trials(**(vars(trials) | dict(problem=marked))), task.trial.length)
     assert replay.held == 100
     assert sorted(replay.columns["problem"].tolist()) == list(range(20, 120))
+
+
+def some_trials(name, count=60, seed=0):
+    task = make_task(name)
+    parts, generator = networks(task, seed)
+    settings = dream.Settings(trials=count)
+    behaviour = dream.behave(count, task, settings, generator, blind=True)
+    trials, _ = dream.play_trials(parts, task, task.draw(count, generator), settings, generator, behaviour)
+    return task, parts, generator, trials
+
+
+@pytest.mark.parametrize("name", ["cooking", "map"])
+def test_a_step_is_kept_once_however_often_it_is_taken(name):
+    task, _, generator, trials = some_trials(name)
+    steps = dream.DifferentSteps(task, torch.device("cpu"))
+    steps.add(trials)
+    taken = list(zip(*(x[trials.valid].tolist() for x in (
+        trials.problem[:, None].expand_as(trials.state), trials.state, trials.action, trials.arrived)), strict=True))  # fmt: skip
+    assert len(steps.numbers) == len(set(taken)) < len(taken)
+    steps.add(trials)  # nothing in it is new
+    assert len(steps.numbers) == len(set(taken))
+    drawn = steps.draw(20_000, generator)
+    columns = zip(*(drawn[name].tolist() for name in ("problem", "state", "action", "arrived")), strict=True)
+    often = torch.tensor(list(collections.Counter(columns).values()))
+    assert set(zip(*(drawn[name].tolist() for name in ("problem", "state", "action", "arrived")), strict=True)) <= set(taken)
+    expected = 20_000 / len(steps.numbers)
+    assert often.float().std() < 1.3 * expected**0.5  # as even as draws can be
+    first = (trials.episode > 0).int().argmax(dim=1, keepdim=True)
+    clock = torch.arange(trials.action.shape[1]) - first * (trials.episode > 0)
+    when = dict(zip(reversed(taken), reversed(clock[trials.valid].tolist()), strict=True))  # the first of each
+    assert all(
+        when[problem, state, action, arrived] == at
+        for problem, state, action, arrived, at in zip(*(drawn[n].tolist() for n in drawn), strict=True)
+    )
+
+
+def test_other_steps_weigh_as_much_as_those_of_the_trials():
+    task, parts, generator, trials = some_trials("cooking")
+    replay, steps = dream.Replay(60), dream.DifferentSteps(task, torch.device("cpu"))
+    replay.add(trials, task.trial.length)
+    steps.add(trials)
+    code, tables = torch.randn(60, 16, generator=generator), task.tables
+    others, known = steps.draw(120, generator), torch.randn(120, 16, generator=generator)
+    settings, state = dream.Settings(execution_steps=5), generator.get_state()
+    whole = dream.executor_loss(parts, parts, task, tables, replay.columns, code, settings, generator, (others, known))
+    generator.set_state(state)
+    alone = dream.executor_loss(
+        parts, parts, task, tables, replay.columns, code, dream.Settings(execution_steps=3), generator
+    )
+    generator.set_state(state)
+    chosen = torch.multinomial(replay.columns["acted"].float(), 3, replacement=True, generator=generator)
+    problem = replay.columns["problem"][:, None].expand_as(chosen)
+    asked = (tables.instruction_chance[problem, 1:] > 0).sum()
+    # The others by themselves, as trials of one step each.
+    single = {name: column[:, None] for name, column in others.items() if name != "problem"}
+    single |= dict(problem=others["problem"], acted=torch.ones(120, 1, dtype=torch.bool))
+    rest = dream.executor_loss(parts, parts, task, tables, single, known, dream.Settings(execution_steps=1), generator)
+    also_asked = (tables.instruction_chance[others["problem"], 1:] > 0).sum()
+    torch.testing.assert_close(whole, (alone * asked + rest * also_asked) / (asked + also_asked))
+
+
+def test_what_is_sensed_gates_what_is_made_of_z():
+    """Without gates the first layer takes a change of z alike wherever one stands."""
+    table, generator = make_task("cooking").tables.features, torch.Generator().manual_seed(0)
+    codes, here = torch.randn(2, 4, generator=generator), torch.tensor([0, 300])
+    for gated in (False, True):
+        settings = dream.Settings(code=4, gated=gated, executor_width=8)
+        executor = dream.Executor(table, 8, 17, settings, generator)
+        inside = []
+        executor.wide.register_forward_pre_hook(lambda _, values, inside=inside: inside.append(values[0]))
+        with torch.no_grad():
+            executor.sensed.bias.fill_(100.0)  # every unit is open: what a layer is given is a sum
+            assert executor.values(table, here, codes[:1]).shape == (2, 16, 8)
+            executor.values(table, here, codes[1:])
+        change = inside[1] - inside[0]  # (2 symbols, width)
+        assert change[0].allclose(change[1], atol=1e-4) is not gated
+
+
+def test_kitchens_go_on_to_the_same_numbers():
+    kitchen = dict(task="cooking", trials=24, executor_width=16, updates=32, execution_steps=4)
+    whole = snapshots(**kitchen)
+    checkpoint = snapshots(count=2, **kitchen)[-1].checkpoint()
+    assert checkpoint["update"] == 16 and len(checkpoint["different"]["numbers"]) > 0
+    assert same(whole[-1], snapshots(resume=checkpoint, **kitchen)[-1])
 
 
 # ---- learning ------------------------------------------------------------------------------------------------

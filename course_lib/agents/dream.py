@@ -55,8 +55,11 @@ class Settings:
     updates_between: int = 8  # gradient steps from one playing to the next
     batch: int = 64  # trials in a gradient step
     execution_steps: int = 16  # steps of each of them that teach the executor
+    once: float = 0.0  # share of these that come instead from all different steps ever taken: see ``DifferentSteps``
     replay: int = 20_000  # trials that are kept
     memory: int = 64  # H, size of an episode's memory
+    executor_width: int = 128  # units in each layer of the executor
+    gated: bool = False  # what the executor senses also gates, unit by unit, what it makes of z
     code: int = 16  # size of z
     noise: float = 0.3  # ρ: z = f(μ) + ρ ε, and the standard deviation of q_ω
     bottleneck_weight: float = 3e-5  # λ, per nat
@@ -86,7 +89,9 @@ SETTINGS = {
     "noisy-tv": Settings(),
     "distracting-bus": Settings(updates=4480, evaluate_every=128),  # a look at 523 test problems takes a second
     "hurried-bus": Settings(updates=4480, evaluate_every=128),
-    "cooking": Settings(updates=6400, execution_steps=32, executor_rate=3e-3),
+    "cooking": Settings(
+        updates=4800, trials=960, execution_steps=32, once=0.5, executor_width=256, gated=True, executor_rate=3e-3,
+    ),
     "homework-map": Settings(updates=1280),
 }
 
@@ -243,21 +248,39 @@ class Explorer(nn.Module):
 
 
 class Executor(nn.Module):
-    """Q-values of an execution episode under every instruction, from what is sensed and z."""
+    """Q-values of an execution episode under every instruction, from what is sensed and z.
+
+    In a kitchen what to do next depends on what lies in the bowl, what is in the hand and where the other ingredient
+    is: a product of three, of which a layer of sums learns little. ``gated`` gives each symbol numbers of its own, some
+    to add and some to multiply what is made of z with (Perez et al. 2018, FiLM).
+    """
 
     def __init__(
-        self, features: int, actions: int, instructions: int, settings: Settings, generator: torch.Generator
+        self, table: Tensor, actions: int, instructions: int, settings: Settings, generator: torch.Generator
     ) -> None:
         super().__init__()
+        (symbols, features), width = table.shape, settings.executor_width
         self.shape = (instructions - 1, actions + 1)
-        self.sensed, self.told = linear(features, 128, generator), linear(settings.code, 128, generator)
-        self.wide = linear(128, 128, generator)
-        self.out = linear(128, (instructions - 1) * (actions + 1), generator, gain=0.1)
+        self.sensed, self.told = linear(features, width, generator), linear(settings.code, width, generator)
+        self.wide = linear(width, width, generator)
+        self.out = linear(width, (instructions - 1) * (actions + 1), generator, gain=0.1)
+        self.own, self.gate, self.through = None, None, None
+        if settings.gated:
+            self.own, self.gate = embedding(symbols, width, generator), embedding(symbols, width, generator)
+            self.through = linear(settings.code, width, generator)
 
     def values(self, table: Tensor, symbol: Tensor, code: Tensor) -> Tensor:
         """(…), (…, Z) → (…, I − 1, A)."""
-        first = F.relu(F.embedding(symbol, self.sensed(table)) + self.told(code))
-        return dueling(self.out(F.relu(self.wide(first))).unflatten(-1, self.shape))
+        first = F.embedding(symbol, self.sensed(table)) + self.told(code)
+        if self.gate is not None:
+            first = first + self.own(symbol) + self.gate(symbol) * self.through(code)
+        return dueling(self.out(F.relu(self.wide(F.relu(first)))).unflatten(-1, self.shape))
+
+
+def embedding(symbols: int, width: int, generator: torch.Generator) -> nn.Embedding:
+    """Numbers for each symbol, small ones at first."""
+    numbers = torch.randn(symbols, width, generator=generator, device=generator.device)
+    return nn.Embedding.from_pretrained(0.3 * numbers, freeze=False)
 
 
 def dueling(out: Tensor) -> Tensor:
@@ -277,7 +300,7 @@ class Networks(nn.Module):
         self.encoder = nn.Embedding.from_pretrained(draws, freeze=False)  # f(μ): (M, Z)
         self.decoder = Decoder(features, actions, settings, generator)
         self.explorer = Explorer(features, actions, task.trial.horizon, settings, generator)
-        self.executor = Executor(features, actions, task.instructions, settings, generator)
+        self.executor = Executor(task.tables.features, actions, task.instructions, settings, generator)
 
 
 # -- playing ----------------------------------------------------------------------------------------------------
@@ -412,6 +435,50 @@ class Replay:
         return {name: column[chosen] for name, column in self.columns.items()}
 
 
+class DifferentSteps:
+    """Every different step that was ever taken, once: in a task without chance it would only repeat itself.
+
+    In the replay a step is as frequent as it is taken. What comes late in a recipe is hardly ever met at random, and
+    there nothing teaches the executor what it has not learned yet; here it weighs as much as the first step.
+    """
+
+    def __init__(self, task: TableTask, device: torch.device) -> None:
+        self.states, self.actions = task.tables.next_state.shape[1], len(task.actions)
+        count = task.problem_count * self.states * self.actions
+        self.numbers = torch.zeros(0, dtype=torch.int64, device=device)  # (N,) of the steps met so far
+        self.arrived = torch.full((count,), -1, device=device)  # (M · S · A,) where each led; −1: not met
+        self.clock = torch.zeros_like(self.arrived)  # when it was met first
+
+    def add(self, trials: Trials) -> None:
+        """Take in what is new in B trials."""
+        first = (trials.episode > 0).int().argmax(dim=1, keepdim=True)  # (B, 1) where execution begins
+        clock = torch.arange(trials.action.shape[1], device=first.device) - first * (trials.episode > 0)
+        number = (trials.problem[:, None] * self.states + trials.state) * self.actions + trials.action
+        new = trials.valid & (self.arrived[number] < 0)
+        number, which = number[new].unique(return_inverse=True)
+        lanes = torch.arange(len(which), device=first.device)
+        one = torch.full_like(number, len(which)).scatter_reduce(0, which, lanes, "amin")  # the first of each
+        self.numbers = torch.cat([self.numbers, number])
+        self.arrived[number], self.clock[number] = trials.arrived[new][one], clock[new][one]
+
+    def state_dict(self) -> dict:
+        """What a checkpoint keeps."""
+        return dict(numbers=self.numbers, arrived=self.arrived, clock=self.clock)
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on with what ``state_dict`` gave."""
+        self.numbers, self.arrived, self.clock = state["numbers"], state["arrived"], state["clock"]
+
+    def draw(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """``count`` of them, uniformly: columns (count,)."""
+        chosen = torch.randint(len(self.numbers), (count,), generator=generator, device=generator.device)
+        number = self.numbers[chosen]
+        return dict(
+            problem=number // (self.states * self.actions), state=number // self.actions % self.states,
+            action=number % self.actions, arrived=self.arrived[number], clock=self.clock[number],
+        )  # fmt: skip
+
+
 # -- learning ---------------------------------------------------------------------------------------------------
 
 
@@ -461,6 +528,7 @@ def executor_loss(
     code: Tensor,
     settings: Settings,
     generator: torch.Generator,
+    others: tuple[dict[str, Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Huber loss of the executor's Q-values under every instruction, over steps of whole trials.
 
@@ -470,26 +538,29 @@ def executor_loss(
 
     Args:
         code: (B, Z) the z of each trial.
+        others: more steps, as ``DifferentSteps`` draws them, and a z for each of them (N, Z).
     """
-    chosen = torch.multinomial(
-        batch["acted"].float(), settings.execution_steps, replacement=True, generator=generator
-    )  # (B, n)
-    state, action, arrived, clock = (batch[name].gather(1, chosen) for name in ("state", "action", "arrived", "clock"))
-    problem = batch["problem"][:, None].expand_as(state)
-    reward = tables.reward_by_problem[problem, 1:, state, action]  # (B, n, I − 1)
+    count = settings.execution_steps - (0 if others is None else len(others[1]) // len(code))  # n
+    chosen = torch.multinomial(batch["acted"].float(), count, replacement=True, generator=generator)  # (B, n)
+    step = {name: batch[name].gather(1, chosen) for name in ("state", "action", "arrived", "clock")}
+    step["problem"], code = batch["problem"][:, None].expand_as(chosen), code[:, None].expand(-1, count, -1)
+    if others is not None:  # from here on "…" is (B n + N), without it (B, n)
+        step = {name: torch.cat([column.flatten(), others[0][name]]) for name, column in step.items()}
+        code = torch.cat([code.flatten(0, 1), others[1]])
+    problem, state, action, arrived = (step[name] for name in ("problem", "state", "action", "arrived"))
+    reward = tables.reward_by_problem[problem, 1:, state, action]  # (…, I − 1)
     ends = tables.ends.expand(tables.problems, -1, -1)[problem, 1:, arrived]
     if task.end_action is not None:
         ending = (action == task.end_action)[..., None]
         ends = ends | ending
-        reward = reward - task.waiting_cost * (task.trial.horizon - 1 - clock)[..., None] * ending
-    code = code[:, None].expand(-1, state.shape[1], -1)
-    value = networks.executor.values(tables.features, tables.sense[problem, state], code)  # (B, n, I − 1, A)
+        reward = reward - task.waiting_cost * (task.trial.horizon - 1 - step["clock"])[..., None] * ending
+    value = networks.executor.values(tables.features, tables.sense[problem, state], code)  # (…, I − 1, A)
     with torch.no_grad():
         next_symbol = tables.sense[problem, arrived]
         best = networks.executor.values(tables.features, next_symbol, code).argmax(-1, keepdim=True)
         worth = targets.executor.values(tables.features, next_symbol, code).gather(-1, best)[..., 0]
-        target = reward + settings.executor_discount * worth * ~ends  # (B, n, I − 1)
-    value = value.gather(-1, action[..., None, None].expand_as(value[..., :1]))[..., 0]  # (B, n, I − 1)
+        target = reward + settings.executor_discount * worth * ~ends  # (…, I − 1)
+    value = value.gather(-1, action[..., None, None].expand_as(value[..., :1]))[..., 0]  # (…, I − 1)
     if tables.instruction_chance is None:
         return F.smooth_l1_loss(value, target)
     asked = (tables.instruction_chance[problem, 1:] > 0).float()
@@ -534,6 +605,10 @@ def train(
     )
     replay, judge = Replay(settings.replay), Judge(task, settings)
     parts = dict(networks=networks, targets=targets, judged=judged, optimizer=optimizer, replay=replay)
+    different, others = DifferentSteps(task, device), None
+    more = settings.batch * round(settings.once * settings.execution_steps)
+    if more:
+        parts["different"] = different
     progress = Progress("dream", task, settings, generator, resume, **parts)
 
     if resume is None:
@@ -549,6 +624,8 @@ def train(
             behaviour = behave(settings.trials, task, settings, generator, blind=progress.update < BLIND_UPDATES)
             trials, _ = play_trials(networks, task, drawn, settings, generator, behaviour)
             replay.add(trials, task.trial.length)
+            if more:
+                different.add(trials)
 
             for _ in range(settings.updates_between):
                 batch = replay.draw(settings.batch, generator)
@@ -575,7 +652,12 @@ def train(
                 found = decoded[torch.arange(len(code), device=device), acted.sum(dim=1)].detach()
                 from_encoder = (torch.arange(len(code), device=device) % 2 == 0)[:, None]
                 z = torch.where(from_encoder, noisy, found)
-                executor_part = executor_loss(networks, targets, task, tables, batch, z, settings, generator)
+                if more:
+                    step = different.draw(more, generator)
+                    known = networks.encoder(step["problem"])
+                    known = known + settings.noise * torch.randn(known.shape, generator=generator, device=device)
+                    others = step, known
+                executor_part = executor_loss(networks, targets, task, tables, batch, z, settings, generator, others)
                 nats = squeeze(code, settings.noise)
 
                 loss = explorer_part + decoder_part + executor_part + settings.bottleneck_weight * nats

@@ -60,7 +60,7 @@ class Networks(nn.Module):
         features, actions = task.tables.features.shape[1], len(task.actions)
         self.explorer = dream.Explorer(features, actions, task.trial.horizon, settings, generator)
         self.executor = dream.Executor(
-            features, actions, task.instructions, replace(settings, code=settings.memory), generator
+            task.tables.features, actions, task.instructions, replace(settings, code=settings.memory), generator
         )
         self.decoder = Remembered(self.explorer.memory)
         self.encoder = Nobody()
