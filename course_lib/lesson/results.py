@@ -31,6 +31,7 @@ COUPLING_PANELS = (
 COUPLING_ROWS = {
     TOGETHER: Bilingual("함께 (RL²)", "together (RL²)"),
     EXECUTOR: Bilingual("완벽한 실행자", "perfect executor"),
+    "perfect executor, paid late": Bilingual("완벽한 실행자, 늦게 치름", "perfect executor, paid late"),
     EXPLORER: Bilingual("완벽한 탐험자", "perfect explorer"),
     "perfect explorer, then together": Bilingual("완벽한 탐험자, 그다음 함께", "perfect explorer, then together"),
 }
