@@ -439,44 +439,35 @@ class DifferentSteps:
     """Every different step that was ever taken, once: in a task without chance it would only repeat itself.
 
     In the replay a step is as frequent as it is taken. What comes late in a recipe is hardly ever met at random, and
-    there nothing teaches the executor what it has not learned yet; here it weighs as much as the first step.
+    there nothing teaches the executor what it has not learned yet; here it weighs as much as the first step. Ending is
+    left out: what it costs depends on the clock, which the executor does not see. Ending is an eighth of all different
+    steps of a kitchen, and what the executor can't know about them drowned what it had to learn from the others.
     """
 
     def __init__(self, task: TableTask, device: torch.device) -> None:
-        self.states, self.actions = task.tables.next_state.shape[1], len(task.actions)
-        count = task.problem_count * self.states * self.actions
-        self.numbers = torch.zeros(0, dtype=torch.int64, device=device)  # (N,) of the steps met so far
-        self.arrived = torch.full((count,), -1, device=device)  # (M · S · A,) where each led; −1: not met
-        self.clock = torch.zeros_like(self.arrived)  # when it was met first
+        self.actions, self.end = len(task.actions), task.end_action
+        states = task.tables.next_state.shape[1]
+        self.arrived = torch.full((task.problem_count, states * self.actions), -1, device=device)  # −1: not met
 
     def add(self, trials: Trials) -> None:
         """Take in what is new in B trials."""
-        first = (trials.episode > 0).int().argmax(dim=1, keepdim=True)  # (B, 1) where execution begins
-        clock = torch.arange(trials.action.shape[1], device=first.device) - first * (trials.episode > 0)
-        number = (trials.problem[:, None] * self.states + trials.state) * self.actions + trials.action
-        new = trials.valid & (self.arrived[number] < 0)
-        number, which = number[new].unique(return_inverse=True)
-        lanes = torch.arange(len(which), device=first.device)
-        one = torch.full_like(number, len(which)).scatter_reduce(0, which, lanes, "amin")  # the first of each
-        self.numbers = torch.cat([self.numbers, number])
-        self.arrived[number], self.clock[number] = trials.arrived[new][one], clock[new][one]
+        met = trials.valid if self.end is None else trials.valid & (trials.action != self.end)
+        problem, number = trials.problem[:, None].expand_as(met), trials.state * self.actions + trials.action
+        self.arrived[problem[met], number[met]] = trials.arrived[met]
 
     def state_dict(self) -> dict:
         """What a checkpoint keeps."""
-        return dict(numbers=self.numbers, arrived=self.arrived, clock=self.clock)
+        return dict(arrived=self.arrived)
 
     def load_state_dict(self, state: dict) -> None:
         """Go on with what ``state_dict`` gave."""
-        self.numbers, self.arrived, self.clock = state["numbers"], state["arrived"], state["clock"]
+        self.arrived = state["arrived"]
 
-    def draw(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """``count`` of them, uniformly: columns (count,)."""
-        chosen = torch.randint(len(self.numbers), (count,), generator=generator, device=generator.device)
-        number = self.numbers[chosen]
-        return dict(
-            problem=number // (self.states * self.actions), state=number // self.actions % self.states,
-            action=number % self.actions, arrived=self.arrived[number], clock=self.clock[number],
-        )  # fmt: skip
+    def draw(self, problem: Tensor, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """``count`` steps of each problem (b,), uniformly of those that were met in it: columns (b, count)."""
+        arrived = self.arrived[problem]  # (b, S · A)
+        number = torch.multinomial((arrived >= 0).float(), count, replacement=True, generator=generator)
+        return dict(state=number // self.actions, action=number % self.actions, arrived=arrived.gather(1, number))
 
 
 # -- learning ---------------------------------------------------------------------------------------------------
@@ -528,7 +519,7 @@ def executor_loss(
     code: Tensor,
     settings: Settings,
     generator: torch.Generator,
-    others: tuple[dict[str, Tensor], Tensor] | None = None,
+    different: DifferentSteps | None = None,
 ) -> Tensor:
     """Huber loss of the executor's Q-values under every instruction, over steps of whole trials.
 
@@ -538,29 +529,32 @@ def executor_loss(
 
     Args:
         code: (B, Z) the z of each trial.
-        others: more steps, as ``DifferentSteps`` draws them, and a z for each of them (N, Z).
+        different: where the share ``once`` of the steps comes from.
     """
-    count = settings.execution_steps - (0 if others is None else len(others[1]) // len(code))  # n
-    chosen = torch.multinomial(batch["acted"].float(), count, replacement=True, generator=generator)  # (B, n)
+    more = 0 if different is None else round(settings.once * settings.execution_steps)
+    chosen = torch.multinomial(
+        batch["acted"].float(), settings.execution_steps - more, replacement=True, generator=generator
+    )  # (B, n − more)
     step = {name: batch[name].gather(1, chosen) for name in ("state", "action", "arrived", "clock")}
-    step["problem"], code = batch["problem"][:, None].expand_as(chosen), code[:, None].expand(-1, count, -1)
-    if others is not None:  # from here on "…" is (B n + N), without it (B, n)
-        step = {name: torch.cat([column.flatten(), others[0][name]]) for name, column in step.items()}
-        code = torch.cat([code.flatten(0, 1), others[1]])
-    problem, state, action, arrived = (step[name] for name in ("problem", "state", "action", "arrived"))
-    reward = tables.reward_by_problem[problem, 1:, state, action]  # (…, I − 1)
+    if more:  # none of them ends the episode, so the clock does not matter
+        others = different.draw(batch["problem"], more, generator)
+        others["clock"] = torch.zeros_like(others["state"])
+        step = {name: torch.cat([column, others[name]], dim=1) for name, column in step.items()}
+    state, action, arrived, clock = step.values()  # (B, n) each
+    problem, code = batch["problem"][:, None].expand_as(state), code[:, None].expand(-1, state.shape[1], -1)
+    reward = tables.reward_by_problem[problem, 1:, state, action]  # (B, n, I − 1)
     ends = tables.ends.expand(tables.problems, -1, -1)[problem, 1:, arrived]
     if task.end_action is not None:
         ending = (action == task.end_action)[..., None]
         ends = ends | ending
-        reward = reward - task.waiting_cost * (task.trial.horizon - 1 - step["clock"])[..., None] * ending
-    value = networks.executor.values(tables.features, tables.sense[problem, state], code)  # (…, I − 1, A)
+        reward = reward - task.waiting_cost * (task.trial.horizon - 1 - clock)[..., None] * ending
+    value = networks.executor.values(tables.features, tables.sense[problem, state], code)  # (B, n, I − 1, A)
     with torch.no_grad():
         next_symbol = tables.sense[problem, arrived]
         best = networks.executor.values(tables.features, next_symbol, code).argmax(-1, keepdim=True)
         worth = targets.executor.values(tables.features, next_symbol, code).gather(-1, best)[..., 0]
-        target = reward + settings.executor_discount * worth * ~ends  # (…, I − 1)
-    value = value.gather(-1, action[..., None, None].expand_as(value[..., :1]))[..., 0]  # (…, I − 1)
+        target = reward + settings.executor_discount * worth * ~ends  # (B, n, I − 1)
+    value = value.gather(-1, action[..., None, None].expand_as(value[..., :1]))[..., 0]  # (B, n, I − 1)
     if tables.instruction_chance is None:
         return F.smooth_l1_loss(value, target)
     asked = (tables.instruction_chance[problem, 1:] > 0).float()
@@ -605,9 +599,8 @@ def train(
     )
     replay, judge = Replay(settings.replay), Judge(task, settings)
     parts = dict(networks=networks, targets=targets, judged=judged, optimizer=optimizer, replay=replay)
-    different, others = DifferentSteps(task, device), None
-    more = settings.batch * round(settings.once * settings.execution_steps)
-    if more:
+    different = DifferentSteps(task, device) if settings.once else None
+    if different is not None:
         parts["different"] = different
     progress = Progress("dream", task, settings, generator, resume, **parts)
 
@@ -624,7 +617,7 @@ def train(
             behaviour = behave(settings.trials, task, settings, generator, blind=progress.update < BLIND_UPDATES)
             trials, _ = play_trials(networks, task, drawn, settings, generator, behaviour)
             replay.add(trials, task.trial.length)
-            if more:
+            if different is not None:
                 different.add(trials)
 
             for _ in range(settings.updates_between):
@@ -652,12 +645,7 @@ def train(
                 found = decoded[torch.arange(len(code), device=device), acted.sum(dim=1)].detach()
                 from_encoder = (torch.arange(len(code), device=device) % 2 == 0)[:, None]
                 z = torch.where(from_encoder, noisy, found)
-                if more:
-                    step = different.draw(more, generator)
-                    known = networks.encoder(step["problem"])
-                    known = known + settings.noise * torch.randn(known.shape, generator=generator, device=device)
-                    others = step, known
-                executor_part = executor_loss(networks, targets, task, tables, batch, z, settings, generator, others)
+                executor_part = executor_loss(networks, targets, task, tables, batch, z, settings, generator, different)
                 nats = squeeze(code, settings.noise)
 
                 loss = explorer_part + decoder_part + executor_part + settings.bottleneck_weight * nats
