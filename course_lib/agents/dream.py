@@ -66,6 +66,7 @@ class Settings:
     step_cost: float = 0.005  # c, in units of all that there is to find out
     explorer_rate: float = 3e-3  # Adam, of explorer and decoder; all rates fall linearly to a twentieth
     executor_rate: float = 1e-2
+    executor_decay: float = 0.0  # of its weights, in an update: this share of the rate (AdamW)
     encoder_rate: float = 1e-2
     encoder_start: float = 1.0  # standard deviation of the means f(μ) before training
     explorer_discount: float = 0.97
@@ -91,6 +92,7 @@ SETTINGS = {
     "hurried-bus": Settings(updates=4480, evaluate_every=128),
     "cooking": Settings(
         updates=4800, trials=960, execution_steps=32, once=0.5, executor_width=256, gated=True, executor_rate=3e-3,
+        executor_decay=0.3,
     ),
     "homework-map": Settings(updates=1280),
 }
@@ -594,8 +596,10 @@ def train(
     explorer_side = [*networks.explorer.parameters(), *networks.decoder.parameters()]
     executor_side, encoder_side = [*networks.executor.parameters()], [*networks.encoder.parameters()]
     rates = (settings.explorer_rate, settings.executor_rate, settings.encoder_rate)
-    optimizer = torch.optim.Adam(
-        [dict(params=side) for side in (explorer_side, executor_side, encoder_side)], eps=1e-5, fused=True
+    decays = (0.0, settings.executor_decay, 0.0)
+    sides = zip((explorer_side, executor_side, encoder_side), decays, strict=True)
+    optimizer = torch.optim.AdamW(
+        [dict(params=side, weight_decay=decay) for side, decay in sides], eps=1e-5, fused=True
     )
     replay, judge = Replay(settings.replay), Judge(task, settings)
     parts = dict(networks=networks, targets=targets, judged=judged, optimizer=optimizer, replay=replay)
