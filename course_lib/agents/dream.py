@@ -19,7 +19,15 @@ laptop in place of hours:
 - behaviour follows the Q-values up to a random moment and is random after it, instead of ε falling with time; in half
   of the trials it also goes on at random where the explorer would end, or nothing is ever found after that;
 - the explorer's units leak (see ``Explorer``), and the decoder is linear in the memory (see ``Decoder``);
-- the explorer's reward is in units of all that there is to find out, so that one cost fits tasks of any size.
+- the explorer's reward is in units of all that there is to find out, so that one cost fits tasks of any size;
+- in the kitchen the executor is wider, gated, and decays, and half of its steps are drawn from all different ones.
+
+Cooking is not solved, but nearly. What held the executor back was noise (see ``DifferentSteps``). Told z, executors
+earn of 0.40 in the training kitchens, one seed each: −0.64 with the replay alone (3,200 updates), −0.03 with half of
+the steps from all different ones (2,400 updates), 0.28 when ending is not among these, 0.32 as it is set here (4,800
+updates), which cooks 95 in 100 recipes, and 89 in 100 in six kitchens that were held out to choose by. Without weight
+decay training kitchens are learned sooner, and the others worse (76 in 100). The official test has one kitchen and four
+recipes: one that fails costs most of what there is to earn.
 
 The functions that lesson 03 teaches, ``information_gain``, ``decoder_loss`` and ``bottleneck``, are arguments of
 ``train``: a learner's own can be trained with.
