@@ -11,6 +11,7 @@ from course_lib import cli, results, training
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import CourseError
 from course_lib.tasks import TASKS
+from course_lib.views import results as results_view
 from course_lib.views.results import on_one_axis
 
 CELLS = [results.Cell(method, "map", seed) for method in ("rl2", "dream") for seed in range(3)]
@@ -254,3 +255,25 @@ def test_a_file_of_curves_goes_on_where_it_was(tmp_path, capsys):
     results.print_ends(path, ["test_return", "unknown"])
     said = capsys.readouterr().out
     assert said.count("median 0.500, from 0.000 to 1.000") == 2 and "unknown" not in said
+
+
+@pytest.mark.parametrize("font", [None, "DejaVu Sans"])
+def test_where_there_is_no_font_with_hangul_the_picture_is_in_english(monkeypatch, font):
+    """DejaVu stands for one here: what counts is what is left of the words."""
+    drawn = []
+    monkeypatch.setattr(results_view, "hangul_font", lambda: font)
+    kept = results_view.Figure.savefig
+    monkeypatch.setattr(
+        results_view.Figure, "savefig", lambda figure, *rest, **how: (drawn.append(figure), kept(figure, *rest, **how))
+    )
+    runs = [dict(task="map", method="rl2", curve=[[0, 0.0, 0.0], [9, 1.0, 0.5]], references={})]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if font else "error")  # of glyphs that are missing
+        results_view.results_png(runs, {"map": "지도가 있는 도시\nA city with a map  arms=10"}, "학습한 초 · seconds")
+    axes = drawn[0].axes[0]
+    words = axes.get_title(loc="left"), axes.get_xlabel()
+    assert words == (
+        ("지도가 있는 도시\nA city with a map  arms=10", "학습한 초 · seconds")
+        if font
+        else ("A city with a map  arms=10", "seconds")
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -53,9 +54,11 @@ def results_png(results: list[dict], titles: dict[str, str], seconds: str) -> by
         axes.set_title(titles[task], fontsize=9, loc="left", color=INK)
         axes.set_xlabel(seconds, fontsize=8, color=SOFT)
         axes.legend(fontsize=7, frameon=False)
-    families = [font, "DejaVu Sans"] if (font := hangul_font()) else ["DejaVu Sans"]
+    font = hangul_font()
     for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
-        text.set_fontfamily(families)
+        text.set_fontfamily([font, "DejaVu Sans"] if font else ["DejaVu Sans"])
+        if font is None:  # never boxes: the line or the half that is Korean is left out
+            text.set_text(re.sub(r"[^\n·]*[가-힣][^\n·]*(\n|· )?", "", text.get_text()))
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     return picture.getvalue()
