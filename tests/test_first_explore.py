@@ -212,13 +212,18 @@ def test_a_checkpoint_resumes_to_the_same_numbers(tmp_path):
 
 def test_how_long_to_explore_is_chosen_on_other_problems_than_the_test(monkeypatch):
     asked = []
-    draw = BernoulliBandit.draw
+    draw, spread = BernoulliBandit.draw, BernoulliBandit.spread_evenly
+
+    def spread_and_told(self, count, generator):
+        asked.append("test")
+        return spread(self, count, generator)
 
     def watched(self, count, generator, split="train"):
         asked.append(split)
         return draw(self, count, generator, split)
 
     monkeypatch.setattr(BernoulliBandit, "draw", watched)
+    monkeypatch.setattr(BernoulliBandit, "spread_evenly", spread_and_told)
     judge = first_explore.Judge(TINY, first_explore.Settings())
     assert sorted(asked) == ["test", "train"]
     test, others = (set(map(tuple, d.tables.reward[:, 0, 0].tolist())) for d in (judge.test, judge.training))
