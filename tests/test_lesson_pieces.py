@@ -127,3 +127,11 @@ def test_the_card_says_how_long_a_lesson_takes(path):
     assert abs(reading - words / 200) <= 1
     assert exercises == sum(exercise.minutes for exercise in exercises_of(path.name[:2]))
     assert 45 <= reading + exercises + computing <= 61
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_no_range_strikes_out_what_follows_it(path):
+    """JupyterLab and GitHub draw a line through what stands between two tildes of a paragraph: "0.1~0.2, 0.3~0.4"."""
+    prose = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    paragraphs = re.split(r"\n\s*\n|\n(?=- |\d+\. |\|)", re.sub(r"`[^`\n]*`", "", prose))
+    assert not [words for words in paragraphs if len(re.findall(r"(?<!\\)~", words)) > 1]
