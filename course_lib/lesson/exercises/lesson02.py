@@ -978,9 +978,9 @@ ask(
     Question(
         id="2.d",
         text=Bilingual(
-            "정확한 사후 샘플링은 다섯 에피소드 안에 목표를 찾는 비율이 0.61인데 우리의 PEARL은 0.27~0.43입니다. 가장 큰 까닭은 무엇입니까?",
+            "정확한 사후 샘플링은 다섯 에피소드 안에 목표를 찾는 비율이 0.61인데 우리의 PEARL은 0.27~0.46입니다. 가장 큰 까닭은 무엇입니까?",
             "Exact posterior sampling finds the goal within five episodes in 0.61 of the trials, our PEARL in "
-            "0.27~0.43. What is the main reason?",
+            "0.27~0.46. What is the main reason?",
         ),
         choices=(
             Choice(
