@@ -10,8 +10,10 @@ in choosing them. Nothing is left out: a run that failed stands in ``dream_ablat
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -59,6 +61,13 @@ VARIANTS = {
     "cost 0.5": ("homework-map", dict(step_cost=0.5), {}),
     "cost 1": ("homework-map", dict(step_cost=1.0), {}),
 }
+# The slider of lesson 03: λ from update 448 on, up to which it is the usual one, and until when.
+TURNS = {
+    "λ 0.00003": (3e-5, 1280), "λ 0.0003": (3e-4, 1280), "λ 0.001": (1e-3, 1280), "λ 0.01": (1e-2, 1280),
+    "λ 1": (1.0, 1280), "λ 1 until 576": (1.0, 576),
+}  # fmt: skip
+TURNED_AT = 448
+VARIANTS |= {name: ("homework-map", {}, {}) for name in TURNS}
 SEEDS = range(5)
 LOOKS = 8  # snapshots on the way, of all that the training makes
 SHOWN = (
@@ -67,10 +76,23 @@ SHOWN = (
 )  # fmt: skip
 
 
+def turned_bottleneck(price: float, until: int) -> Callable[[Tensor, float], Tensor]:
+    """``dream.bottleneck`` for one training, at another price between two updates."""
+    update, usual = itertools.count(), dream.SETTINGS["homework-map"].bottleneck_weight
+
+    def squeeze(code: Tensor, noise: float) -> Tensor:
+        turned = TURNED_AT <= next(update) < until
+        return dream.bottleneck(code, noise) * (price / usual if turned else 1.0)
+
+    return squeeze
+
+
 def one_run(variant: str, seed: int) -> list[dict]:
     """The curve of one training: a row a snapshot."""
     name, settings, functions = VARIANTS[variant]
     task, rows, began = make_task(name), [], time.thread_time()
+    if variant in TURNS:
+        functions = dict(squeeze=turned_bottleneck(*TURNS[variant]))
     plain = dream.Decoder
     dream.Decoder = HiddenDecoder if variant.startswith("hidden layer") else plain
     try:

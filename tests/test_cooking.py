@@ -13,7 +13,7 @@ from course_lib.exact.explorers import shortest_exploration
 from course_lib.exact.planning import Knowledge, optimal_values
 from course_lib.exact.references import average_over_instructions, references_of
 from course_lib.tasks import Drawn, make_task, play
-from course_lib.tasks.cooking import state_of
+from course_lib.tasks.cooking import KINDS, state_of
 from course_lib.tasks.drawing import picture_of, text_of
 
 RIGHT, UP, LEFT, DOWN, WAIT, PICK_UP, DROP, END = range(8)
@@ -94,6 +94,14 @@ def clumsy_cook(dice, task):
         return torch.tensor(chosen)
 
     return act
+
+
+def test_a_recipe_consists_of_a_first_a_second_ingredient_and_of_both():
+    task = make_task("cooking")
+    for number, parts in enumerate(task.tables.instruction_features):
+        first, second = task.recipe(1 + number)
+        assert parts.nonzero()[:, 0].tolist() == [first, KINDS + second, 2 * KINDS + number]
+        assert parts.sum() == 3
 
 
 def test_a_trial_is_what_the_slow_kitchen_says():

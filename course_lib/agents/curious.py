@@ -151,10 +151,18 @@ def train(
     predictor_side = [parameter for parameter in networks.parameters() if id(parameter) not in elsewhere]
     sides = (explorer_side, executor_side, encoder_side, predictor_side)
     rates = (settings.explorer_rate, settings.executor_rate, settings.encoder_rate, settings.predictor_rate)
-    optimizer = torch.optim.Adam([dict(params=side) for side in sides], eps=1e-5, fused=True)
+    decays = (0.0, settings.executor_decay, 0.0, 0.0)
+    optimizer = torch.optim.AdamW(
+        [dict(params=side, weight_decay=decay) for side, decay in zip(sides, decays, strict=True)],
+        eps=settings.adam_epsilon,
+        fused=True,
+    )
     replay, judge = dream.Replay(settings.replay), dream.Judge(task, settings, method=method)
     everything = math.log(len(task.splits["train"]))  # nats: all that there is to find out about a problem
     kept = dict(networks=networks, targets=targets, judged=judged, optimizer=optimizer, replay=replay)
+    different = dream.DifferentSteps(task, device) if settings.once else None
+    if different is not None:
+        kept["different"] = different
     progress = Progress(method, task, settings, generator, resume, **kept)
 
     def snapshot() -> Snapshot:
@@ -174,6 +182,8 @@ def train(
             behaviour = dream.behave(settings.trials, task, settings, generator, blind)
             trials, _ = dream.play_trials(networks, task, drawn, settings, generator, behaviour)
             replay.add(trials, task.trial.length)
+            if different is not None:
+                different.add(trials)
 
             for _ in range(settings.updates_between):
                 batch = replay.draw(settings.batch, generator)
@@ -198,7 +208,9 @@ def train(
                 found = decoded[torch.arange(len(code), device=device), acted.sum(dim=1)].detach()
                 from_encoder = (torch.arange(len(code), device=device) % 2 == 0)[:, None]
                 z = torch.where(from_encoder, noisy, found)
-                executor_part = dream.executor_loss(networks, targets, task, tables, batch, z, settings, generator)
+                executor_part = dream.executor_loss(
+                    networks, targets, task, tables, batch, z, settings, generator, different
+                )
                 nats = dream.bottleneck(code, settings.noise)
 
                 loss = explorer_part + decoder_part + executor_part + predictor_part + settings.bottleneck_weight * nats

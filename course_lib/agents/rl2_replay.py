@@ -59,9 +59,7 @@ class Networks(nn.Module):
         super().__init__()
         features, actions = task.tables.features.shape[1], len(task.actions)
         self.explorer = dream.Explorer(features, actions, task.trial.horizon, settings, generator)
-        self.executor = dream.Executor(
-            task.tables.features, actions, task.instructions, replace(settings, code=settings.memory), generator
-        )
+        self.executor = dream.Executor(task, replace(settings, code=settings.memory), generator)
         self.decoder = Remembered(self.explorer.memory)
         self.encoder = Nobody()
 
@@ -114,9 +112,15 @@ def train(
     targets, judged = copy.deepcopy(networks), copy.deepcopy(networks)
     explorer_side, executor_side = [*networks.explorer.parameters()], [*networks.executor.parameters()]
     rates = (settings.explorer_rate, settings.executor_rate)
-    optimizer = torch.optim.Adam([dict(params=side) for side in (explorer_side, executor_side)], eps=1e-5, fused=True)
+    sides = zip((explorer_side, executor_side), (0.0, settings.executor_decay), strict=True)
+    optimizer = torch.optim.AdamW(
+        [dict(params=side, weight_decay=decay) for side, decay in sides], eps=settings.adam_epsilon, fused=True
+    )
     replay, judge = dream.Replay(settings.replay), dream.Judge(task, settings, method="rl2-replay")
     parts = dict(networks=networks, targets=targets, judged=judged, optimizer=optimizer, replay=replay)
+    different = dream.DifferentSteps(task, device) if settings.once else None
+    if different is not None:
+        parts["different"] = different
     progress = Progress("rl2-replay", task, settings, generator, resume, **parts)
 
     if resume is None:
@@ -134,6 +138,8 @@ def train(
             behaviour = replace(behaviour, told=torch.zeros_like(behaviour.told))
             trials, _ = dream.play_trials(networks, task, drawn, settings, generator, behaviour)
             replay.add(trials, task.trial.length)
+            if different is not None:
+                different.add(trials)
 
             for _ in range(settings.updates_between):
                 batch = replay.draw(settings.batch, generator)
@@ -149,7 +155,9 @@ def train(
                     reward[lanes, explored - 1] = worth(targets.executor, task, tables, batch["problem"], later)
                     reward = (reward - settings.step_cost) * acted
                 explorer_part = dream.explorer_loss(networks, targets, tables, batch, reward, settings)
-                executor_part = dream.executor_loss(networks, targets, task, tables, batch, memory, settings, generator)
+                executor_part = dream.executor_loss(
+                    networks, targets, task, tables, batch, memory, settings, generator, different
+                )
 
                 loss = explorer_part + executor_part
                 optimizer.zero_grad()

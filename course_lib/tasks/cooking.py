@@ -156,6 +156,9 @@ def cooking_tables() -> Tables:
         features=torch.cat(one_hot, dim=1),
         start=state_of(BOWL, NOTHING, ()),
         instruction_chance=recipe_chances(contents),
+        instruction_features=torch.cat(
+            [F.one_hot(every[:, 0] // KINDS), F.one_hot(every[:, 0] % KINDS), torch.eye(KINDS**2)], dim=1
+        ),
     )
 
 

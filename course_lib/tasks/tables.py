@@ -36,6 +36,7 @@ class Tables:
     reward_noise: str = "none"
     transition: Tensor | None = None  # (M, S, A, S) float32: the chance of arriving in each state
     instruction_chance: Tensor | None = None  # (M, I) float32: how often each is asked; None: 1 … I−1 alike
+    instruction_features: Tensor | None = None  # (I − 1, G) float32: what each consists of; None: of itself alone
     pictures: Tensor | None = None  # (S,) int64: so many symbols, from ``sense`` on, one drawn each time; None: 1
 
     def __post_init__(self) -> None:
