@@ -86,7 +86,10 @@ def test_a_table_of_runs_tells_median_and_range_of_where_the_seeds_ended(shown):
 
 @pytest.mark.parametrize(
     "table",
-    [dreaming.cost_table, dreaming.stop_gradient_table, results.coupling_table, head_to_head.ten_times_table],
+    [
+        dreaming.cost_table, dreaming.price_table, dreaming.stop_gradient_table, results.coupling_table,
+        head_to_head.ten_times_table,
+    ],
 )
 def test_recorded_tables_have_a_row_for_each_variant(table, shown):
     text = shown(table)

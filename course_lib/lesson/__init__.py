@@ -1,6 +1,6 @@
 """What a notebook cell calls."""
 
-from course_lib.lesson.dreaming import cost_table, distractor_figure, stop_gradient_table
+from course_lib.lesson.dreaming import cost_table, distractor_figure, price_table, stop_gradient_table
 from course_lib.lesson.exercise import (
     card,
     check,
@@ -45,6 +45,7 @@ __all__ = [
     "masked",
     "predict",
     "predicted",
+    "price_table",
     "progress",
     "quiz",
     "recording",

@@ -28,6 +28,7 @@ SQUEEZED_PANELS = {  # metric: (title, levels to compare with)
     "test_return": (Bilingual("테스트 리턴", "test return"), (0.3, 0.8)),
 }
 COSTS = ("0", "0.005", "0.05", "0.5", "1")
+PRICES = ("0.00003", "0.0003", "0.001", "0.01", "1")
 
 
 def dream_runs() -> dict[str, dict[str, list[dict]]]:
@@ -81,6 +82,18 @@ def cost_table() -> None:
     columns = {
         "explored": Bilingual("탐험한 걸음", "steps explored"),
         "information": Bilingual("정보 (nat)", "information (nats)"),
+        "test_return": Bilingual("테스트 리턴", "test return"),
+    }
+    table_of_runs(dream_runs(), variants, columns)
+
+
+def price_table() -> None:
+    """What is left of z and of the return on the homework map after λ was changed at update 448."""
+    kept = {price: Bilingual(f"$\\lambda = {price}$", f"$\\lambda = {price}$") for price in PRICES}
+    back = Bilingual("$\\lambda = 1$, 128번 뒤에 되돌림", "$\\lambda = 1$, turned back after 128")
+    variants = {f"λ {price}": title for price, title in kept.items()} | {"λ 1 until 576": back}
+    columns = {
+        "code_information_max": Bilingual("z에 든 정보 (nat)", "information in z (nats)"),
         "test_return": Bilingual("테스트 리턴", "test return"),
     }
     table_of_runs(dream_runs(), variants, columns)
