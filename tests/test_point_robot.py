@@ -335,6 +335,18 @@ def test_redrawing_z_at_each_step_destroys_exploration():
         exact.PosteriorSampling(task, generator(), "for ever")
 
 
+def test_without_misses_only_a_reward_rules_goals_out():
+    task, policies = PointRobot(), {}
+    for misses in (True, False):
+        policies[misses] = exact.PosteriorSampling(task, generator(), misses=misses)
+        trials = play(task, task.each(60, "test"), generator(1), policies[misses])
+        possible, paid = policies[misses].seen.possible, (trials.reward > 0)[:, :-1].any(dim=1)
+        assert bool((possible[~paid].sum(dim=-1) == 100).all()) is not misses
+        assert (possible[paid].sum(dim=-1) <= 2).float().mean() > 0.95
+    fifth = [exact.sampled_returns(task, generator(), 60, misses=misses)[:, 4].mean() for misses in (True, False)]
+    assert float(fifth[0]) > 7.2 and 5.9 < float(fifth[1]) < 7.1  # 7.83, 6.50
+
+
 def test_the_release_spends_its_first_five_episodes_on_the_prior():
     task = PointRobot(episodes=7)
     returns = exact.sampled_returns(task, generator(), 20, keep_prior=5).mean(dim=0)

@@ -149,14 +149,9 @@ def train(
     executor_side, encoder_side = [*networks.executor.parameters()], [*networks.encoder.parameters()]
     elsewhere = {id(parameter) for parameter in (*explorer_side, *executor_side, *encoder_side)}
     predictor_side = [parameter for parameter in networks.parameters() if id(parameter) not in elsewhere]
-    sides = (explorer_side, executor_side, encoder_side, predictor_side)
+    sides = [explorer_side, executor_side, encoder_side, predictor_side]
     rates = (settings.explorer_rate, settings.executor_rate, settings.encoder_rate, settings.predictor_rate)
-    decays = (0.0, settings.executor_decay, 0.0, 0.0)
-    optimizer = torch.optim.AdamW(
-        [dict(params=side, weight_decay=decay) for side, decay in zip(sides, decays, strict=True)],
-        eps=settings.adam_epsilon,
-        fused=True,
-    )
+    optimizer = dream.optimizer_of(sides, settings, executor=1)
     replay, judge = dream.Replay(settings.replay), dream.Judge(task, settings, method=method)
     everything = math.log(len(task.splits["train"]))  # nats: all that there is to find out about a problem
     kept = dict(networks=networks, targets=targets, judged=judged, optimizer=optimizer, replay=replay)

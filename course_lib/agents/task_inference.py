@@ -75,7 +75,7 @@ class Settings:
 
 # What differs from task to task. Chosen on training problems, over seeds other than those reported.
 SETTINGS = {
-    "gridnavi": Settings(),
+    "gridnavi": Settings(updates=300, minibatches=8),
     "map": Settings(),
     "homework-map": Settings(),
     "bandit": Settings(updates=100, trials=512, trace=0.3, reward_centre=0.5, entropy=0.02),

@@ -87,10 +87,16 @@ def goal_belief(task: PointRobot, trials: Trials, prior: Tensor | None = None) -
 
 
 class PossibleGoals:
-    """``possible_goals``, kept up step by step while trials run: call ``update`` once after every step."""
+    """``possible_goals``, kept up step by step while trials run: call ``update`` once after every step.
 
-    def __init__(self, task: PointRobot, running: RunningPointRobot, prior: Tensor | None = None) -> None:
-        self.task, self.running = task, running
+    Args:
+        misses: whether a step that paid nothing rules out the goals near it.
+    """
+
+    def __init__(
+        self, task: PointRobot, running: RunningPointRobot, prior: Tensor | None = None, misses: bool = True
+    ) -> None:
+        self.task, self.running, self.misses = task, running, misses
         everything = torch.ones(len(task.goals), dtype=torch.bool)
         first = (everything if prior is None else prior).to(running.problem.device)
         self.possible = first.expand(len(running.problem), -1)  # (B, M)
@@ -100,7 +106,8 @@ class PossibleGoals:
         """Take in the step just made."""
         running = self.running
         agrees = agreeing_goals(self.task, running.arrived, running.reward)
-        self.possible = self.possible & (agrees | self._finished[:, None])
+        unheard = self._finished if self.misses else self._finished | (running.reward <= 0)
+        self.possible = self.possible & (agrees | unheard[:, None])
         self._finished = running.finished
 
 
@@ -199,6 +206,7 @@ class PosteriorSampling:
         prior: (M,) bool, the goals that are possible at first; all where None.
         keep_prior: this many first episodes are drawn from the prior: the release's ``num_exp_traj_eval`` is
             5.
+        misses: False for a posterior that learns from a reward, but not from walking in vain, as a learned one may.
     Raises:
         CourseError: there is no such way to hold z.
     """
@@ -210,15 +218,16 @@ class PosteriorSampling:
         held: str = "episode",
         prior: Tensor | None = None,
         keep_prior: int = 1,
+        misses: bool = True,
     ) -> None:
         known_or_error(dict.fromkeys(HELD), held, Bilingual("z 유지 방식", "way to hold z"))
         self.task, self.generator, self.held, self.prior = task, generator, held, prior
-        self.keep_prior = keep_prior
+        self.keep_prior, self.misses = keep_prior, misses
         self._running: RunningPointRobot | None = None
 
     def __call__(self, running: RunningPointRobot) -> Tensor:
         if running is not self._running:
-            self._running, self.seen = running, PossibleGoals(self.task, running, self.prior)
+            self._running, self.seen = running, PossibleGoals(self.task, running, self.prior, self.misses)
             self._first = self.seen.possible
             self.drawn = torch.zeros_like(running.problem)  # (B,) z
         else:
@@ -243,10 +252,11 @@ def sampled_returns(
     held: str = "episode",
     split: str = "test",
     keep_prior: int = 1,
+    misses: bool = True,
 ) -> Tensor:
     """The return of each episode of posterior sampling, for every goal of ``split``, ``copies`` times: (B,
     K)."""
-    policy = PosteriorSampling(task, generator, held, keep_prior=keep_prior)
+    policy = PosteriorSampling(task, generator, held, keep_prior=keep_prior, misses=misses)
     return returns_by_episode(play(task, task.each(copies, split), generator, policy), task.trial.episodes)
 
 

@@ -53,7 +53,7 @@ def results_png(results: list[dict], titles: dict[str, str], seconds: str) -> by
                 axes.fill_between(at, least, most, color=colour[method], alpha=0.18, linewidth=0)
         axes.set_title(titles[task], fontsize=9, loc="left", color=INK)
         axes.set_xlabel(seconds, fontsize=8, color=SOFT)
-        axes.legend(fontsize=7, frameon=False)
+        axes.legend(fontsize=7, facecolor="white", edgecolor="none", framealpha=0.85)  # readable over a line
     font = hangul_font()
     for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
         text.set_fontfamily([font, "DejaVu Sans"] if font else ["DejaVu Sans"])

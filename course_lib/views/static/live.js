@@ -525,7 +525,7 @@ const PANELS = [
     },
     draw(pen, f, ui) {
       const [T, A] = f.action_share.shape;
-      const s = pen.axes([0, T], [0, 1], { xLabel: say("time"), yFormat: (v) => `${Math.round(v * 100)}%` });
+      const s = pen.axes([0, T], [0, 1], { left: 38, xLabel: say("time"), yFormat: (v) => `${Math.round(v * 100)}%` });
       for (let t = 0; t < T; t++) {
         let from = 0;
         for (let a = 0; a < A; a++) {
