@@ -39,7 +39,7 @@ VARIANTS = {
     "together": ("map", range(10), {}, None),
     "perfect explorer": ("map", range(10), dict(explorer="perfect", updates=200), None),
     "perfect explorer, then together": ("map", range(5), dict(explorer="perfect"), 100),
-    "perfect explorer, memory reset each episode": ("map", range(5), dict(explorer="perfect", updates=60), None),
+    "perfect explorer, memory reset each episode": ("map", range(5), dict(explorer="perfect", updates=100), None),
     "bandit": ("bandit", range(10), {}, None),
     "perfect executor, then together": ("map", range(5), dict(executor="perfect"), 60),
     "together, three times as long": ("map", range(3), dict(updates=900), None),
@@ -53,7 +53,7 @@ def one_run(variant: str, seed: int) -> list[dict]:
     functions = {"carry": forget_each_episode} if "reset" in variant else None
     rows, resume = [], None
     for snapshot in stream("rl2", task, seed, functions=functions, **settings):
-        rows.append(row(snapshot))
+        rows.append(row(snapshot, executes="executor" not in settings))
         if release is not None and snapshot.update >= release:
             resume = snapshot.checkpoint()
             break
@@ -62,9 +62,9 @@ def one_run(variant: str, seed: int) -> list[dict]:
     return rows
 
 
-def row(snapshot) -> dict:
+def row(snapshot, executes: bool = True) -> dict:
     numbers = {name: round(snapshot.metrics[name], 4) for name in KEPT if name in snapshot.metrics}
-    if snapshot.task == "map":
+    if snapshot.task == "map" and executes:
         numbers |= ways_to_the_goal(snapshot.trials)
     return dict(update=snapshot.update, env_steps=snapshot.env_steps, seconds=round(snapshot.seconds, 1)) | numbers
 

@@ -72,6 +72,18 @@ def test_exact_sampling_parts_as_the_lesson_says():
     assert sampling.walks_figure().data.count("data:image/png") == 2
 
 
+def test_what_walks_in_vain_teach_is_computed_and_stands_beside_pearl(monkeypatch):
+    collected = []
+    monkeypatch.setattr(cards, "show", collected.append)
+    sampling.in_vain_table(copies=20)
+    text = html.unescape(re.sub(r"<[^>]+>", " ", "".join(collected)))
+    numbers = r"\s+(0\.\d\d)\s+(\d+\.\d)\s+(\d\.\d)\s"  # found, fifth episode once found, fifth episode
+    exact, deaf = (re.search(name + numbers, text) for name in ("exact posterior sampling", "walks in vain"))
+    assert float(exact[1]) > float(deaf[1]) and float(exact[3]) > float(deaf[3]) + 0.5
+    assert min(float(exact[2]), float(deaf[2])) > 12.8  # once found, both go straight there
+    assert len(re.findall(r"\(\d+\.\d+ … \d+\.\d+\)", text)) == 6
+
+
 @pytest.mark.parametrize("first, last", [("no such line", "return"), ("upper bound", "no such line"), ("return", "def")])
 def test_lines_that_are_no_longer_there_are_refused(first, last):
     with pytest.raises(CourseError, match="has no line with"):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from course_lib.exact.posterior_sampling import (
     PossibleProblems,
     optimal_action_values,
     optimal_actions,
+    last_return_once_found,
     returns_by_episode,
     sampled_returns,
 )
@@ -93,6 +95,16 @@ def test_the_running_belief_is_the_exact_one(name):
     expected = possible_problems(task.tables, trials)
     assert torch.equal(torch.stack(kept, dim=1), expected)
     assert len(expected.sum(dim=-1).unique()) >= 2  # something was learned on the way
+
+
+def test_the_last_return_counts_where_an_earlier_episode_was_paid():
+    reward = torch.tensor([[1.0, 0.0, 3.0, 2.0], [0.0, 0.0, 7.0, 0.0], [0.0, 1.0, 0.0, 1.0]])
+    episode = torch.tensor([[0, 0, 1, 1]]).expand(3, -1)
+    trials = SimpleNamespace(problem=torch.zeros(3), reward=reward, episode=episode)
+    assert last_return_once_found(trials, 2) == (5.0 + 1.0) / 2
+    trials.reward = reward[1:2]
+    trials.problem, trials.episode = torch.zeros(1), episode[1:2]
+    assert last_return_once_found(trials, 2) is None  # paid only in the last episode
 
 
 # -- what is drawn, and how long it is held ------------------------------------------------------------------

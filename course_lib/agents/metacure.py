@@ -17,7 +17,8 @@ its trap: all of the problem counts, whether execution has a use for it or not (
 It can be trapped twice. What is paid is to know which of the *training* problems this is, and where these are few, less
 does than what execution needs: of the 53 cities of the distracting bus, rides with two useful buses and two distractors
 can tell them all apart, so nothing is paid for a third useful one, though a test city may need it. Trained on all 576
-cities and with 20 steps, it finds out everything. Numbers: ``figures/explorers.json``.
+cities and with 20 steps, five seeds still ride two to three distractors, and what they find is worth 0.50 to 0.80, of
+0.8. Numbers: ``figures/explorers.json``.
 
 Departures from the release:
 

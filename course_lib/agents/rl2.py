@@ -20,10 +20,11 @@ table 1; the Gittins index (γ = 0.98), which is as good as optimal, 78.6 and 83
 one seed, 20,000 training problems, where the whole had 78.4): with the bonus falling to zero 77.8, with a critic that
 is not told 77.5 to 77.9, with rewards as drawn 75.7 to 77.5.
 
-On the random MDPs a GRU of 64 has learned little after 2 M steps (114, one seed; random play earns 100): it would have
-to keep fifty means apart. There the memory adds up what each action paid in each state (``FastWeights``), and only how
-to read it is learned. So the memory does the statistics: whoever reads it with the true prior and plans nothing earns
-158.6 (± 0.1, 40,000 MDPs), more than the 156.2 published of RL² (table 2) and than the 155.0 to 155.9 learned here.
+On the random MDPs a GRU of 64 has learned little after 2 M steps (105 to 116, five seeds; random play earns 100): it
+would have to keep fifty means apart. There the memory adds up what each action paid in each state (``FastWeights``),
+and only how to read it is learned. So the memory does the statistics: whoever reads it with the true prior and plans
+nothing earns 158.6 (± 0.1, 40,000 MDPs), more than the 156.2 published of RL² (table 2) and than the 155.0 to 155.9
+learned here.
 
 The functions that lesson 01 teaches, ``rl2_input``, ``carry_hidden_state`` and ``trial_advantages``, are arguments
 of ``train``: a learner's own can be trained with.

@@ -85,7 +85,7 @@ DRAWS = 16  # of z, when a belief is decoded
 # What differs from task to task. Chosen on training problems, over seeds other than those reported. On the bandit the
 # policy learns, but the decoded chances of the arms stay as far from the exact ones as before training.
 SETTINGS = {
-    "gridnavi": Settings(),
+    "gridnavi": Settings(updates=300),
     "bandit": Settings(
         head="action", updates=100, trials=512, encoder_rate=5e-3, trace=0.3, reward_centre=0.5, entropy=0.02
     ),

@@ -187,6 +187,12 @@ def returns_by_episode(trials: Trials, episodes: int) -> Tensor:
     return returns.scatter_add_(1, trials.episode, trials.reward)
 
 
+def last_return_once_found(trials: Trials, episodes: int) -> float | None:
+    """What the last episode returned, in the mean of those trials in which an earlier one was paid; None without any."""
+    found = ((trials.reward > 0) & (trials.episode < episodes - 1)).any(dim=1)  # (B,)
+    return float(returns_by_episode(trials, episodes)[found, -1].mean()) if found.any() else None
+
+
 def _check_deterministic(task: TableTask) -> None:
     if task.tables.random:
         raise CourseError(

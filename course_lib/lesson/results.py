@@ -34,6 +34,8 @@ COUPLING_ROWS = {
     "perfect executor, paid late": Bilingual("완벽한 실행자, 늦게 치름", "perfect executor, paid late"),
     EXPLORER: Bilingual("완벽한 탐험자", "perfect explorer"),
     "perfect explorer, then together": Bilingual("완벽한 탐험자, 그다음 함께", "perfect explorer, then together"),
+    "perfect executor, then together": Bilingual("완벽한 실행자, 그다음 함께", "perfect executor, then together"),
+    "together, three times as long": Bilingual("함께, 세 배 오래", "together, three times as long"),
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from statistics import median
 
 import numpy as np
 import torch
@@ -16,15 +18,17 @@ from torch import Tensor
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual
 from course_lib.exact import point_robot, posterior_sampling
+from course_lib.lesson import cards
 from course_lib.lesson.language import bilingual_output
 from course_lib.lesson.results import image_of
+from course_lib.lesson.start import figures_folder
 from course_lib.tasks import Drawn, GridNavi, PointRobot, Trials, make_task, play
 from course_lib.tasks.point_robot import RADIUS
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, hangul_font
 
 __all__ = [
-    "HELD", "first_episodes_figure", "held_and_redrawn_figure", "posterior_figure", "sampled_by_episode",
-    "walks_figure",
+    "HELD", "first_episodes_figure", "held_and_redrawn_figure", "in_vain_table", "posterior_figure",
+    "sampled_by_episode", "walks_figure",
 ]  # fmt: skip
 
 HELD = {  # how long z is held: (colour, dashes, marker, name)
@@ -41,6 +45,43 @@ def sampled_by_episode(task_name: str, held: str, copies: int = 50) -> Tensor:
     room = point_robot if isinstance(task, PointRobot) else posterior_sampling
     generator = torch.Generator().manual_seed(2)
     return room.sampled_returns(task, generator, copies, held).mean(dim=0)
+
+
+def in_vain_table(copies: int = 100) -> None:
+    """What PEARL lacks on the point robot, beside exact sampling that learns from walks in vain and one that does not.
+
+    The exact rows are computed here, every test goal ``copies`` times; PEARL's are those of figures/pearl.json.
+    """
+    heads = (
+        Bilingual("누가", "who"),
+        Bilingual("찾은 비율", "part that found it"),
+        Bilingual("이미 찾았으면, 다섯째 에피소드", "fifth episode, once found"),
+        Bilingual("다섯째 에피소드", "fifth episode"),
+    )
+    task, body = PointRobot(), []
+    for misses, name in (
+        (True, Bilingual("정확한 사후 샘플링", "exact posterior sampling")),
+        (False, Bilingual("정확하지만 허탕에서는 배우지 않음", "exact, but learning nothing from walks in vain")),
+    ):
+        generator = torch.Generator().manual_seed(2)
+        policy = point_robot.PosteriorSampling(task, generator, misses=misses)
+        trials = play(task, task.each(copies, "test"), generator, policy)
+        found = float((trials.reward > 0).any(dim=1).float().mean())
+        once = posterior_sampling.last_return_once_found(trials, task.trial.episodes)
+        fifth = float(posterior_sampling.returns_by_episode(trials, task.trial.episodes)[:, -1].mean())
+        body.append((cards.words(name), f"{found:.2f}", f"{once:.1f}", f"{fifth:.1f}"))
+    runs = json.loads((figures_folder() / "pearl.json").read_text(encoding="utf-8"))["runs"]
+    for variant, updates in (("three times as long", 600), ("as in the table", 200)):
+        last = [rows[-1] for rows in runs[variant].values()]
+        name = Bilingual(
+            f"PEARL, 업데이트 {updates}번 (시드 {len(last)}개)", f"PEARL, {updates} updates ({len(last)} seeds)"
+        )
+        cells = []
+        for metric, digits in (("found", 2), ("return_once_found", 1), ("test_return", 1)):
+            values = [row[metric] for row in last]
+            cells.append(f"{median(values):.{digits}f} ({min(values):.{digits}f} … {max(values):.{digits}f})")
+        body.append((cards.words(name), *cells))
+    cards.show(cards.table(tuple(cards.words(head) for head in heads), body))
 
 
 def drawn_twice(draw: Callable[[Callable[[Bilingual], str]], Figure], alternative: Bilingual) -> HTML:

@@ -978,24 +978,26 @@ ask(
     Question(
         id="2.d",
         text=Bilingual(
-            "정확한 사후 샘플링은 다섯 에피소드 안에 목표를 찾는 비율이 0.61인데 우리의 PEARL은 0.27~0.46입니다. 가장 큰 까닭은 무엇입니까?",
-            "Exact posterior sampling finds the goal within five episodes in 0.61 of the trials, our PEARL in "
-            "0.27~0.46. What is the main reason?",
+            "정확한 사후 샘플링은 다섯 에피소드 안에 목표를 찾는 비율이 0.60인데, 세 배 오래 학습한 PEARL도 0.40~0.54입니다. "
+            "오래 학습해도 남는 가장 큰 까닭은 무엇입니까?",
+            "Exact posterior sampling finds the goal within five episodes in 0.60 of the trials, PEARL in 0.40~0.54 even "
+            "after three times the training. What is the main reason that longer training leaves?",
         ),
         choices=(
             Choice(
                 Bilingual("행위자가 목표까지 걷지 못해서", "its actor can't walk to a goal"),
                 Bilingual(
-                    "시드 0에서 사전 분포의 표본은 0.88이 어떤 목표에 이릅니다. 걷기는 배웠습니다.",
-                    "For seed 0, 0.88 of the samples of the prior lead to some goal. Walking was learned.",
+                    "세 배 오래 학습하면 사전 분포에서 뽑은 $z$의 0.99가 어떤 목표에 이릅니다. 걷기는 배웠습니다.",
+                    "After three times the training 0.99 of the $z$ drawn from the prior lead to some goal. Walking was "
+                    "learned.",
                 ),
             ),
             Choice(
                 Bilingual("허탕 친 에피소드에서 배우지 못해서", "it learns nothing from an episode that found nothing"),
                 Bilingual(
-                    "허탕 친 에피소드 뒤에도 사후 분포가 사전 분포에 머뭅니다. 정확한 신념은 그곳의 목표를 지웁니다.",
+                    "허탕 친 에피소드 뒤에도 사후 분포가 사전 분포에 머뭅니다. 정확한 신념은 그곳의 목표를 지웁니다. 정확한 샘플링도 이것을 못 하게 하면 0.50입니다.",
                     "After an episode that found nothing, its posterior stays at the prior. The exact belief rules "
-                    "out the goals that lie there.",
+                    "out the goals that lie there. Without that, exact sampling finds 0.50 as well.",
                 ),
                 right=True,
             ),

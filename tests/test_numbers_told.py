@@ -1,0 +1,164 @@
+"""What the lessons tell of recorded runs is what lies in figures/: a record made anew turns stale prose red."""
+
+import json
+import re
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def record(name):
+    return json.loads((ROOT / "figures" / name).read_text(encoding="utf-8"))
+
+
+def ends(name, variant, metric, update=None):
+    """Where the seeds of a variant ended, or where they were after so many updates."""
+    found = []
+    for rows in record(name)["runs"][variant].values():
+        row = rows[-1] if update is None else next(row for row in rows if row["update"] == update)
+        found.append(row[metric])
+    return found
+
+
+def trainings(method, task):
+    """The test returns of the ten seeds in the table of results."""
+    return [record(f"results/{method}_{task}_{seed}.json")["test_return"] for seed in range(10)]
+
+
+def span(values, digits=2):
+    return f"{min(values):.{digits}f}~{max(values):.{digits}f}".replace("-", "−")
+
+
+def told(lesson):
+    """A lesson's source; a range is written ~ there, or \\~ where two of them would strike out what is between."""
+    (path,) = (ROOT / "notebooks" / "source").glob(f"{lesson}_*.md")
+    return path.read_text(encoding="utf-8").replace("\\~", "~").replace("**", "")
+
+
+def coupling(variant, metric="test_return", update=None):
+    return ends("coupling.json", variant, metric, update)
+
+
+def lesson_01():
+    together = coupling("together")
+    stuck = [value for value in together if value > 0.31]
+    walking = [value for value in together if 0.29 < value < 0.31]
+    worse = [value for value in together if value < 0.29]
+    assert max(coupling("together", "information")) < 3 and len(worse) == 1
+    by_bus, on_foot = coupling("perfect explorer", "by_bus"), coupling("perfect explorer", "on_foot")
+    assert all(bus + foot == 96 for bus, foot in zip(by_bus, on_foot, strict=True))
+    released = coupling("perfect explorer, then together", update=100)
+    ended = coupling("perfect explorer, then together")
+    assert all(after < before for before, after in zip(released, ended, strict=True))
+    mirror = coupling("perfect executor, then together", "information")
+    kept = [value for value, nats in zip(coupling("perfect executor, then together"), mirror, strict=True) if nats > 3.1]
+    longer = coupling("together, three times as long")
+    assert max(coupling("together, three times as long", "information")) < 3
+    return [
+        f"{len(walking)}개는 걷기(0.3)에 머물고, {len(stuck)}개는", f"{len(walking)} stay with walking (0.3). {len(stuck)} try",
+        f"{span(stuck)}에 이른", f"reach {span(stuck)} and", f"못합니다({worse[0]:.2f})", f"walking ({worse[0]:.2f})",
+        f"{span(by_bus, 0)}개에서 옳은 버스", f"right bus in {span(by_bus, 0)},",
+        f"직전에 {span(released)}이던 리턴이 {span(ended)}로", f"withdrawn the return is {span(released)}; it ends at {span(ended)},",
+        f"{len(mirror) - len(kept)}개가 지도를 버립니다. {len(kept)}개는", f"of {len(mirror)} seeds drop it. {len(kept)} read",
+        " ".join([span(longer), f"(시드 {len(longer)}개)"]), f"{span(longer)} ({len(longer)} seeds)",
+    ]  # fmt: skip
+
+
+def lesson_02():
+    right, strange, longer = (
+        ends("pearl.json", variant, "found") for variant in ("right product", "stranger's product", "three times as long")
+    )
+    robot, grid = trainings("pearl", "point-robot"), trainings("pearl", "gridnavi")
+    longer_return = ends("pearl.json", "three times as long", "test_return")
+    return [
+        " | ".join(f"{value:.2f}" for value in robot),
+        f"옳은 코드는 {span(right)}, 낯선 이의 코드는 {span(strange)}", f"right code is at {span(right)}, the stranger's at {span(strange)}",
+        f"{median(longer):.2f}", f"{median(longer_return):.1f}({span(longer_return, 1)})", f"{median(longer_return):.1f} ({span(longer_return, 1)})",
+        f"{median(grid):.1f}({span(grid, 1)})", f"{median(grid):.1f} held ({span(grid, 1)})",
+    ]  # fmt: skip
+
+
+def lesson_03():
+    together = span(coupling("together"))
+    return [f"RL²는 도시에서 {together}에", f"RL² stopped at {together} in"]
+
+
+def lesson_04():
+    def explorer(variant, metric):
+        return ends("explorers.json", variant, metric)
+
+    assert all(18.9 < steps <= 19 for steps in explorer("mame noisy-tv", "watched"))
+    assert max(explorer("metacure noisy-tv", "watched")) == 0 == max(explorer("mame noisy-tv", "information"))
+    assert sum(buses > 1.8 for buses in explorer("metacure hurried-bus", "distractor_buses")) == 4
+    assert max(explorer("dream hurried-bus", "distractor_buses")) < 0.2
+    worth = {median(explorer(f"{method} hurried-bus", "knowledge_worth")) for method in ("metacure", "dream")}
+    found, useful, dreams = (
+        explorer("metacure noisy-tv", "information"), explorer("metacure hurried-bus", "useful_information"),
+        explorer("dream hurried-bus", "useful_information"),
+    )  # fmt: skip
+    more = median(explorer("metacure hurried-bus", "information"))
+    all_cities = "metacure hurried-bus horizon=20 train_every=1"
+    ridden = span(explorer(all_cities, "distractor_buses"), 1)
+    worths = span(explorer(all_cities, "knowledge_worth"))
+    claims = [
+        f"{span(found)} nat을", f"find {span(found)} nats", f"{more:.2f} nat", f"{span(useful)} nat입니다", f"which {span(useful)} are",
+        f"{span(dreams)} nat을", f"gets {span(dreams)}.", f"둘 다 {worth.pop():.2f}입니다", f"{ridden}대", f"ride {ridden} distractors",
+        f"{worths}입니다", f"worth is {worths}",
+    ]  # fmt: skip
+    for method, name in (("varibad", ("VariBAD", "VariBAD")), ("task-inference", ("태스크 추론", "task inference"))):
+        values = trainings(method, "gridnavi")
+        passed = sum(value >= 0.9 * 37.2142857 for value in values)
+        listed = ", ".join(f"{value:.2f}" for value in values)
+        claims += [f"| {name[0]} | {listed} | {passed}개 통과 |", f"| {name[1]} | {listed} | {passed} pass |"]
+    return claims
+
+
+def lesson_05():
+    medians = {method: median(trainings(method, "gridnavi")) for method in ("varibad", "task-inference", "rl2", "pearl")}
+    inferred, other, rl2, pearl = (f"{medians[name]:.1f}" for name in ("task-inference", "varibad", "rl2", "pearl"))
+    gru = span(coupling("random MDPs, GRU"), 0)
+    return [
+        f"VariBAD가 {other}, 태스크 추론이 {inferred}, RL²가 {rl2}, PEARL이 {pearl}",
+        f"{other} for VariBAD, {inferred} for task inference, {rl2} for RL² and {pearl} for PEARL",
+        f"{gru}(시드 5개)", f"{gru} (5 seeds)",
+        f"RL²는 {span(trainings('rl2', 'point-robot'), 1)}이고", f"RL² gets {span(trainings('rl2', 'point-robot'), 1)} (",
+    ]  # fmt: skip
+
+
+CLAIMS = {"01": lesson_01, "02": lesson_02, "03": lesson_03, "04": lesson_04, "05": lesson_05}
+
+
+@pytest.mark.parametrize("lesson", CLAIMS)
+def test_what_a_lesson_tells_of_its_records_is_in_them(lesson):
+    text = told(lesson)
+    assert [words for words in CLAIMS[lesson]() if words not in text] == []
+
+
+# What a solved lesson prints as False, because that is its point. Whatever else it asks of its own runs is True.
+FALSE = {
+    "01": ["and before"],
+    "04": ["stranger's: close to the exact posterior", "mended: loss below 1"],
+    "05": ["tables", "all ten do", "the mended ones, all of them above chance"],
+}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_what_a_lesson_says_of_its_own_runs_came_true(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    printed = [
+        "".join(output["text"])
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "stream" and "PASS" not in output["text"][0]
+    ]
+    false = []
+    for line in "".join(printed).splitlines():
+        who = re.match(r"(stranger's|mended) ", line)  # these say several things in one line
+        for label, value in re.findall(r"([^:]+?):\s+(True|False)", line[who.end() :] if who else line):
+            if value == "False":
+                words = label.split(", ")[-1].strip() if label.startswith(("4 problems", " 4")) else label.strip()
+                false.append(f"{who[1]}: {words}" if who else words)
+    assert false == FALSE.get(path.stem[:2], [])
