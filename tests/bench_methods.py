@@ -74,7 +74,7 @@ PARTS = ("env", "act", "fwd", "bwd", "opt", "other")
 CASES = (
     ("rl2", "map"), ("rl2", "bandit"), ("e-rl2", "map"), ("rl2-replay", "map"),
     ("dream", "homework-map"), ("dream", "map"), ("dream", "distracting-bus"), ("dream", "cooking"),
-    ("pearl", "point-robot"), ("varibad", "gridnavi"), ("task-inference", "gridnavi"),
+    ("pearl", "point-robot"), ("rl2", "point-robot"), ("varibad", "gridnavi"), ("task-inference", "gridnavi"),
     ("mame", "noisy-tv"), ("metacure", "noisy-tv"), ("first-explore", "bandit"), ("dpt", "bandit"),
 )  # fmt: skip
 QUICK_CASES = (("rl2", "bandit"), ("dream", "homework-map"))

@@ -328,6 +328,20 @@ def test_no_method_passes_over_how_the_executor_is_taught(method):
         assert not torch.equal(weights(**changed), usual), changed
 
 
+@pytest.mark.parametrize("method", ["dream", "rl2-replay", "mame", "metacure"])
+def test_of_all_networks_only_the_executor_decays(method):
+    """After one gradient step, before one network can have moved another."""
+    once = dict(updates=1, updates_between=1, trials=24, batch=8, memory=8, executor_width=8)
+
+    def weights(decay):
+        *_, last = training.stream(method, "map", 3, executor_decay=decay, **once)
+        return last.checkpoint()["networks"]
+
+    usual, decayed = weights(0.0), weights(0.3)
+    moved = {name.split(".")[0] for name in usual if not torch.equal(usual[name], decayed[name])}
+    assert moved == {"executor"}
+
+
 def test_kitchens_go_on_to_the_same_numbers():
     kitchen = dict(task="cooking", trials=24, executor_width=16, updates=32, execution_steps=4)
     whole = snapshots(**kitchen)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +64,7 @@ def lesson_01():
         f"{span(by_bus, 0)}개에서 옳은 버스", f"right bus in {span(by_bus, 0)},",
         f"직전에 {span(released)}이던 리턴이 {span(ended)}로", f"withdrawn the return is {span(released)}; it ends at {span(ended)},",
         f"{len(mirror) - len(kept)}개가 지도를 버립니다. {len(kept)}개는", f"of {len(mirror)} seeds drop it. {len(kept)} read",
-        " ".join([span(longer), f"(시드 {len(longer)}개)"]), f"{span(longer)} ({len(longer)} seeds)",
+        f"{span(longer)}(시드 {len(longer)}개)", f"{span(longer)} ({len(longer)} seeds)",
     ]  # fmt: skip
 
 
@@ -73,10 +74,18 @@ def lesson_02():
     )
     robot, grid = trainings("pearl", "point-robot"), trainings("pearl", "gridnavi")
     longer_return = ends("pearl.json", "three times as long", "test_return")
+    rl2 = {}
+    for steps in (1.6e6, 4.8e6):
+        curves = [record(f"results/rl2_point-robot_{seed}.json")["curve"] for seed in range(10)]
+        values = [np.interp(steps, *list(zip(*curve, strict=True))[0:3:2]) for curve in curves]
+        rl2[steps] = f"{median(values):.1f} ({span(values, 1)})"
+    usual = f"{median(robot):.1f} ({span(robot, 1)})"
+    after = f"{median(longer_return):.1f} ({span(longer_return, 1)})"
     return [
         " | ".join(f"{value:.2f}" for value in robot),
         f"옳은 코드는 {span(right)}, 낯선 이의 코드는 {span(strange)}", f"right code is at {span(right)}, the stranger's at {span(strange)}",
-        f"{median(longer):.2f}", f"{median(longer_return):.1f}({span(longer_return, 1)})", f"{median(longer_return):.1f} ({span(longer_return, 1)})",
+        f"{median(longer):.2f}", f"{median(longer_return):.1f}({span(longer_return, 1)})에서 6.5까지", f"from {after} after",
+        f"| 1,600,000 | {usual} | {rl2[1.6e6]} |", f"| 4,800,000 | {after} | {rl2[4.8e6]} |",
         f"{median(grid):.1f}({span(grid, 1)})", f"{median(grid):.1f} held ({span(grid, 1)})",
     ]  # fmt: skip
 
