@@ -14,9 +14,9 @@ from course_lib.exact.posterior_sampling import (
     HELD,
     PosteriorSampling,
     PossibleProblems,
+    last_return_once_found,
     optimal_action_values,
     optimal_actions,
-    last_return_once_found,
     returns_by_episode,
     sampled_returns,
 )
