@@ -151,7 +151,7 @@ def train(
     predictor_side = [parameter for parameter in networks.parameters() if id(parameter) not in elsewhere]
     sides = [explorer_side, executor_side, encoder_side, predictor_side]
     rates = (settings.explorer_rate, settings.executor_rate, settings.encoder_rate, settings.predictor_rate)
-    optimizer = dream.optimizer_of(sides, settings, executor=1)
+    optimizer = dream.optimizer_of(*sides, settings=settings)
     replay, judge = dream.Replay(settings.replay), dream.Judge(task, settings, method=method)
     everything = math.log(len(task.splits["train"]))  # nats: all that there is to find out about a problem
     kept = dict(networks=networks, targets=targets, judged=judged, optimizer=optimizer, replay=replay)

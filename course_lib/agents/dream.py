@@ -618,7 +618,7 @@ def train(
     explorer_side = [*networks.explorer.parameters(), *networks.decoder.parameters()]
     executor_side, encoder_side = [*networks.executor.parameters()], [*networks.encoder.parameters()]
     rates = (settings.explorer_rate, settings.executor_rate, settings.encoder_rate)
-    optimizer = optimizer_of([explorer_side, executor_side, encoder_side], settings, executor=1)
+    optimizer = optimizer_of(explorer_side, executor_side, encoder_side, settings=settings)
     replay, judge = Replay(settings.replay), Judge(task, settings)
     parts = dict(networks=networks, targets=targets, judged=judged, optimizer=optimizer, replay=replay)
     different = DifferentSteps(task, device) if settings.once else None
@@ -689,10 +689,12 @@ def train(
             yield judge.snapshot(judged, *progress.told())
 
 
-def optimizer_of(sides: list[list[nn.Parameter]], settings: Settings, executor: int) -> torch.optim.AdamW:
-    """Adam with one group of parameters a side; of them only the ``executor``-th, the executor's, decays."""
-    decays = [settings.executor_decay if number == executor else 0.0 for number in range(len(sides))]
-    groups = [dict(params=side, weight_decay=decay) for side, decay in zip(sides, decays, strict=True)]
+def optimizer_of(
+    explorer: list[nn.Parameter], executor: list[nn.Parameter], *others: list[nn.Parameter], settings: Settings
+) -> torch.optim.AdamW:
+    """Adam with one group of parameters a side; of them only the executor's decay."""
+    groups = [dict(params=side, weight_decay=0.0) for side in (explorer, executor, *others)]
+    groups[1]["weight_decay"] = settings.executor_decay
     return torch.optim.AdamW(groups, eps=settings.adam_epsilon, fused=True)
 
 

@@ -112,7 +112,7 @@ def train(
     targets, judged = copy.deepcopy(networks), copy.deepcopy(networks)
     explorer_side, executor_side = [*networks.explorer.parameters()], [*networks.executor.parameters()]
     rates = (settings.explorer_rate, settings.executor_rate)
-    optimizer = dream.optimizer_of([explorer_side, executor_side], settings, executor=1)
+    optimizer = dream.optimizer_of(explorer_side, executor_side, settings=settings)
     replay, judge = dream.Replay(settings.replay), dream.Judge(task, settings, method="rl2-replay")
     parts = dict(networks=networks, targets=targets, judged=judged, optimizer=optimizer, replay=replay)
     different = dream.DifferentSteps(task, device) if settings.once else None
