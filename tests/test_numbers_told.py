@@ -115,7 +115,7 @@ def lesson_04():
     worths = span(explorer(all_cities, "knowledge_worth"))
     claims = [
         f"{span(found)} nat을", f"find {span(found)} nats", f"{more:.2f} nat", f"{span(useful)} nat입니다", f"which {span(useful)} are",
-        f"{span(dreams)} nat을", f"gets {span(dreams)}.", f"둘 다 {worth.pop():.2f}입니다", f"{ridden}대", f"ride {ridden} distractors",
+        f"{span(dreams)} nat을", f"gets {span(dreams)}.", f"둘 다 {worth.pop():.2f}이고", f"{ridden}대", f"ride {ridden} distractors",
         f"{worths}입니다", f"worth is {worths}",
     ]  # fmt: skip
     hurried = [record(f"results/metacure_hurried-bus_{seed}.json") for seed in range(10)]
