@@ -16,6 +16,9 @@ and losses, and ``network="counts"`` gives those to two small layers instead, wh
 The transformer has to find out that counting is all there is to it; where it isn't, there is nothing to put
 in its place.
 
+The release (github.com/jon--lee/decision-pretrained-transformer) has the loss in ``train.py``, and the two ways of
+acting in ``BanditTransformerController`` of ctrls/ctrl_bandit.py.
+
 Departures: no embeddings of positions, as the order of a bandit's context tells nothing (``positions`` puts
 them back); every batch has problems of its own, in place of a data set of 100,000 read again and again; the
 learning rate falls, and there is no dropout; the empty context is learned from as well. The arms pay 0 or 1

@@ -30,7 +30,8 @@ Departures:
 - a GRU instead of a transformer; tasks whose episodes are one step: bandits.
 
 The paper's own signals, ``highest_so_far`` and ``surpasses_so_far``, are here as well, and can be trained
-with.
+with. In the release (github.com/btnorman/First-Explore, bandit_runs/bandit_first-explore.py) they are in
+``exploit`` and ``explore``.
 
 The functions that a lesson teaches, ``explore_reward`` and ``exploit_reward``, are arguments of ``train``: a
 learner's own can be trained with.

@@ -1,9 +1,11 @@
 """MAME's place in the lecture: an explorer of its own, paid by an intrinsic reward.
 
-Paper: Gurumurthy, Kumar, Sycara (CoRL 2019), "MAME: Model-Agnostic Meta-Exploration". Its abstract, which is what was
-checked for this file, says: exploration has a policy of its own, apart from the one that exploits; and adaptation is
-by self-supervised learning. The lecture names it for "intrinsic rewards". Here the intrinsic reward is the plainest of
-all, the surprise: how badly what came next was predicted from what the episode has shown so far,
+Paper: Gurumurthy, Kumar, Sycara (CoRL 2019), "MAME: Model-Agnostic Meta-Exploration". Its abstract says: exploration
+has a policy of its own, apart from the one that exploits; and adaptation is by self-supervised learning. In the
+authors' code (github.com/swami1995/exp_maml at 0179ad4, maml_rl/metalearner.py) the adaptation predicts returns
+(``inner_loss``), and the explorer is trained on what execution earns after it (``gradient_descent_update``). The lecture
+names it for "intrinsic rewards", which we did not find there. Here stands the plainest of those, the surprise: how badly
+what came next was predicted from what the episode has shown so far,
 
     r_t = −log p(s_{t+1} | τ_:t, a_t).
 
@@ -19,7 +21,8 @@ Departures from MAME, which is a MAML:
 - it adapts by gradient steps in its inner loop, and both policies are trained through them; here the task is
   recognised as in DREAM, whose executor, decoder, replay and behaviour these are (``curious``), so that two methods
   of this course differ by the explorer's pay and nothing else;
-- what its explorer is trained for was not checked. This file is about intrinsic rewards, and not a re-implementation.
+- its explorer is paid by execution's return, so that it has RL²'s coupling. This file is about intrinsic rewards, and
+  not a re-implementation.
 
 The function that a lesson teaches, ``surprise``, is an argument of ``train``.
 """

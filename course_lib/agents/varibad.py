@@ -11,8 +11,9 @@ Bayes-Adaptive Deep RL via Meta-Learning". Three parts:
 - the policy π(a | s, μ, log σ²) is feedforward: the belief is all that it knows of the past. It is trained
   by PPO, and its loss does not reach the encoder.
 
-As in the release, of GridNavi's reward only whether it is the goal's is predicted, with one head for each
-cell that a step may lead to; and the transitions, which are the same in all problems, are not decoded.
+As in the release (github.com/lmzintgraf/varibad, ``vae.py``), of GridNavi's reward only whether it is the goal's is
+predicted, with one head for each cell that a step may lead to; and the transitions, which are the same in all
+problems, are not decoded.
 
 Departures, for the sake of a minute or two on a laptop in place of hours:
 
