@@ -107,6 +107,7 @@ SETTINGS = {
         executor_decay=0.3, executor_discount=0.8, adam_epsilon=1e-8, encoder_start=0.3,
     ),
     "homework-map": Settings(updates=1280),
+    "revealing-arm": Settings(updates=320),
 }
 
 

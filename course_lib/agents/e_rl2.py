@@ -40,7 +40,9 @@ def like_rl2(task: str, **more) -> Settings:
 SETTINGS = {
     "map": like_rl2("map"),
     "homework-map": like_rl2("homework-map"),
+    "noisy-tv": like_rl2("noisy-tv"),
     "distracting-bus": like_rl2("distracting-bus"),
+    "hurried-bus": like_rl2("hurried-bus"),
     "cooking": like_rl2("cooking"),
     "revealing-arm": like_rl2("revealing-arm"),
     "gridnavi": like_rl2("gridnavi"),
