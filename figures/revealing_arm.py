@@ -165,15 +165,16 @@ def table() -> None:
 # -- the picture ---------------------------------------------------------------------------------------------
 
 WORDS = {
+    # ² is too small to read in the Hangul font, hence $^2$.
     "bounds": Bilingual("탐험할 곳을 배우기까지", "Until it is learned where to explore"),
     "choices": Bilingual("초기화와 동점 규칙에 따라", "By initialisation, and by who wins ties"),
     "arms": Bilingual("팔의 수 |A|", "number of arms |A|"),
     "trials": Bilingual("트라이얼 수", "trials"),
     "slope": Bilingual("기울기", "slope"),
-    "RL2": Bilingual("RL², 표를 U[0, 1]로 초기화", "RL², tables start in U[0, 1]"),
+    "RL2": Bilingual("RL$^2$, 표를 U[0, 1]로 초기화", "RL$^2$, tables start in U[0, 1]"),
     "DREAM": Bilingual("DREAM, 동점은 고르게", "DREAM, ties broken evenly"),
-    "RL2, tables start at zero": Bilingual("RL², 표를 0으로 초기화", "RL², tables start at 0"),
-    "RL2, tables start at one": Bilingual("RL², 표를 1로 초기화(낙관적)", "RL², tables start at 1 (optimistic)"),
+    "RL2, tables start at zero": Bilingual("RL$^2$, 표를 0으로 초기화", "RL$^2$, tables start at 0"),
+    "RL2, tables start at one": Bilingual("RL$^2$, 표를 1로 초기화(낙관적)", "RL$^2$, tables start at 1 (optimistic)"),
     "DREAM, arm 0 wins ties": Bilingual("DREAM, 동점이면 팔 0", "DREAM, arm 0 wins ties"),
 }
 LOOKS = {  # colour, marker; DREAM's are the colours of its kind everywhere in the course
@@ -224,7 +225,7 @@ def png(learners: dict, language: str) -> bytes:
                 shape = SHAPES[row["shape"]]
                 line = [mean[-1] / shape(arms[-1]) * shape(a) for a in arms]
                 axes.plot(arms, line, color=colour, linewidth=1, linestyle=":")
-                name = {"A^2 ln A": "|A|² ln |A|", "A ln A": "|A| ln |A|"}[row["shape"]]
+                name = {"A^2 ln A": "|A|$^2$ ln |A|", "A ln A": "|A| ln |A|"}[row["shape"]]
                 axes.annotate(
                     f"{row['sizes'][str(arms[-1])]['times_the_shape']:.1f} · {name}", (arms[1], line[1]),
                     xytext=(4, -12), textcoords="offset points", fontsize=8, color=colour,

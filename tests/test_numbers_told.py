@@ -92,7 +92,27 @@ def lesson_02():
 
 def lesson_03():
     together = span(coupling("together"))
-    return [f"RL²는 도시에서 {together}에", f"RL² stopped at {together} in"]
+    learners = {name: record("revealing_arm.json")["learners"][name] for name in ("RL2", "DREAM")}
+    needed = {name: learner["sizes"]["128"]["mean"] for name, learner in learners.items()}
+    (rl2, rl2_over_log), (dream, dream_over_log) = (
+        (list(learner["slopes"].values())[-1], list(learner["slopes_without_log"].values())[-1])
+        for learner in learners.values()
+    )
+    times = needed["RL2"] / needed["DREAM"]
+    ends = sorted(trainings("rl2", "revealing-arm"))
+    assert [round(end, 2) for end in ends] == [0.14, 0.14, 0.71] + [1.0] * 7
+    reached = [record(f"results/rl2_revealing-arm_{seed}.json")["seconds_to_target"] for seed in range(10)]
+    seconds = [value for value in reached if value is not None]
+    assert min(trainings("dream", "revealing-arm")) == 1 and len(seconds) == 7
+    assert max(record(f"results/dream_revealing-arm_{seed}.json")["seconds_to_target"] for seed in range(10)) < 2
+    return [
+        f"RL²는 도시에서 {together}에", f"RL² stopped at {together} in",
+        f"RL²의 기울기는 {rl2:.2f}, DREAM은 {dream:.2f}입니다", f"RL² has a slope of {rl2:.2f} and DREAM of {dream:.2f};",
+        f"{rl2_over_log:.2f}와 {dream_over_log:.2f}로", f"{rl2_over_log:.2f} and {dream_over_log:.2f}, on either",
+        f"RL²가 {needed['RL2']:,.0f}번, DREAM이 {needed['DREAM']:.0f}번으로 {times:.0f}배",
+        f"{needed['RL2']:,.0f} trials against {needed['DREAM']:.0f}, {times:.0f} times",
+        f"{min(seconds):.0f}초에서 {max(seconds):.0f}초", f"in {min(seconds):.0f} to {max(seconds):.0f} seconds",
+    ]  # fmt: skip
 
 
 def lesson_04():

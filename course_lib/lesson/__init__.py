@@ -1,6 +1,12 @@
 """What a notebook cell calls."""
 
-from course_lib.lesson.dreaming import cost_table, distractor_figure, price_table, stop_gradient_table
+from course_lib.lesson.dreaming import (
+    cost_table,
+    distractor_figure,
+    price_table,
+    revealing_arm_figure,
+    stop_gradient_table,
+)
 from course_lib.lesson.exercise import (
     card,
     check,
@@ -52,6 +58,7 @@ __all__ = [
     "results_figure",
     "results_matrix",
     "results_table",
+    "revealing_arm_figure",
     "seeds_figure",
     "show_code",
     "show_lines",

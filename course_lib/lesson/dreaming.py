@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from course_lib.bilingual import Bilingual
 from course_lib.lesson.language import bilingual_output
-from course_lib.lesson.results import image_of, table_of_runs
+from course_lib.lesson.results import image_of, picture_of, table_of_runs
 from course_lib.lesson.start import figures_folder
 from course_lib.views.figure import EXECUTE, EXPLORE, SOFT, hangul_font
 
@@ -74,6 +74,24 @@ def _distractor_image(runs: dict, language: str, alternative: Bilingual) -> str:
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9, frameon=False)
     return image_of(figure, getattr(alternative, language))
+
+
+def revealing_arm_figure() -> HTML:
+    """How many trials it takes to learn where to explore: the picture that ``make figures`` draws of the record."""
+    learners = json.loads((figures_folder() / "revealing_arm.json").read_text(encoding="utf-8"))["learners"]
+    said = {
+        learner: ", ".join(f"{arms}: {size['mean']:.0f}" for arms, size in learners[learner]["sizes"].items())
+        for learner in ("RL2", "DREAM")
+    }
+    alternative = Bilingual(
+        f"팔의 수와 트라이얼 수. RL² {said['RL2']}. DREAM {said['DREAM']}.",
+        f"Number of arms and trials. RL² {said['RL2']}. DREAM {said['DREAM']}.",
+    )
+    pictures = (
+        picture_of((figures_folder() / f"revealing_arm_{language}.png").read_bytes(), getattr(alternative, language))
+        for language in ("ko", "en")
+    )
+    return bilingual_output(*pictures)
 
 
 def cost_table() -> None:

@@ -94,7 +94,12 @@ def image_of(figure: Figure, alternative: str) -> str:
         text.set_fontfamily([font for font in (hangul_font(), "DejaVu Sans") if font])
     raw = io.BytesIO()
     figure.savefig(raw, format="png")
-    data = base64.b64encode(raw.getvalue()).decode("ascii")
+    return picture_of(raw.getvalue(), alternative)
+
+
+def picture_of(png: bytes, alternative: str) -> str:
+    """A PNG as an HTML image that stands in the page itself."""
+    data = base64.b64encode(png).decode("ascii")
     alt = html.escape(alternative, quote=True)
     return f'<img alt="{alt}" style="max-width:100%" src="data:image/png;base64,{data}">'
 
