@@ -105,7 +105,7 @@ SETTINGS = {
     "distracting-bus": Settings(updates=300),
     "hurried-bus": Settings(updates=300),
     "noisy-tv": Settings(updates=300),
-    "cooking": Settings(updates=300),
+    "cooking": Settings(updates=1500, entropy=0.1, evaluate_every=25),
     "revealing-arm": Settings(updates=300),
     "point-robot": Settings(updates=300),
     "gridnavi": Settings(updates=300),

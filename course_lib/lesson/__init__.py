@@ -1,5 +1,6 @@
 """What a notebook cell calls."""
 
+from course_lib.lesson.classics import classic_bandits_table, classic_mdps_table
 from course_lib.lesson.dreaming import (
     cost_table,
     distractor_figure,
@@ -38,6 +39,8 @@ from course_lib.lesson.start import recording, show_code, show_lines, start
 __all__ = [
     "card",
     "check",
+    "classic_bandits_table",
+    "classic_mdps_table",
     "cost_table",
     "coupling_figure",
     "coupling_table",
