@@ -58,7 +58,22 @@ def lesson_01():
     kept = [value for value, nats in zip(coupling("perfect executor, then together"), mirror, strict=True) if nats > 3.1]
     longer = coupling("together, three times as long")
     assert max(coupling("together, three times as long", "information")) < 3
+    bandits, mdps = record("classic_bandits.json")["table"], record("classic_mdps.json")["table"]
+    few = {name: cell["mean"] for name, cell in bandits["n=10 k=5"].items()}
+    shown = ("ts", "greedy, ties at random", "epsilon_greedy, ties at random", "ucb1", "gittins")
+    assert min(shown, key=few.get) == "ts"
+    found = {name: bandits["n=10 k=5"][name]["information"] for name in ("random", *shown)}
+    assert sorted(found, key=found.get)[-2:] == ["ts", "random"]
+    thompson, index = (bandits["n=100 k=5"][name]["mean"] for name in ("ts", "gittins"))
+    pulled, more = (median(trainings("rl2", task)) for task in ("bandit", "bandit,pulls=100"))
+    assert thompson < more < index
+    assert round(bandits["n=100 k=5"]["gittins"]["spread"] / 1000**0.5, 1) == 0.5
+    greedy, sampling = (mdps[f"{name}, true prior"]["cells"]["n=10"]["mean"] for name in ("greedy", "psrl"))
+    assert abs(median(trainings("rl2", "random-mdp")) - greedy) < 0.5
     return [
+        f"RL²의 {pulled:.2f}는", f"the {pulled:.2f} of RL²", f"100번에서 RL²는 {more:.2f}", f"RL² has {more:.2f}:",
+        f"({found['ts']:.2f} nat) {few['ts']:.2f}밖에", f"({found['ts']:.2f} nats), and earns a mere {few['ts']:.2f}.",
+        f"탐욕조차 {greedy:.1f}로", f"even greedy has {greedy:.1f},", f"알려 주어도 {sampling:.1f}입니다", f"stays at {sampling:.1f} when",
         f"{len(walking)}개는 걷기(0.3)에 머물고, {len(stuck)}개는", f"{len(walking)} stay with walking (0.3). {len(stuck)} try",
         f"{span(stuck)}에 이른", f"reach {span(stuck)} and", f"못합니다({worse[0]:.2f})", f"walking ({worse[0]:.2f})",
         f"{span(by_bus, 0)}개에서 옳은 버스", f"right bus in {span(by_bus, 0)},",
