@@ -128,10 +128,10 @@ def results_matrix(more: list[dict] = ()) -> None:
         body.append(tuple(cells))
     note = Bilingual(
         "굵은 수는 테스트 리턴의 중앙값, 괄호는 목표(탐험 없이에서 최적까지의 95%)에 이르러 끝까지 지킨 시드의 수입니다. "
-        f"목표를 모르는 태스크에서는 시드의 수만 적습니다. {UNFIT}는 그 방법이 그 태스크에 맞지 않는다는 뜻입니다.",
+        f"목표를 모르는 태스크에서는 시드의 수만 적습니다. {UNFIT}는 이 강의에 그 조합의 설정이 없다는 뜻이며, 대개는 방법이 그 태스크에 맞지 않습니다.",
         "Bold: the median test return. In brackets: how many seeds reached the target (95 % of the way from no "
         "exploration to the optimum) and kept it to the end. Where no target is known, only the number of seeds. "
-        f"{UNFIT} says that the method does not take the task.",
+        f"{UNFIT} says that the course has no settings for the pair, mostly because the method does not take the task.",
     )
     cards.show(f'<div style="overflow-x:auto;font-size:0.82em">{cards.table(head, body)}</div>{cards.quiet(note)}')
 
