@@ -1,5 +1,6 @@
 """What lessons show besides prose: lines of real code, tables and pictures of recorded runs."""
 
+import base64
 import html
 import re
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from course_lib.agents import dream, pearl
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.lesson import cards, dreaming, head_to_head, results, sampling, show_code, show_lines
+from course_lib.lesson import cards, classics, dreaming, head_to_head, results, sampling, show_code, show_lines
 from course_lib.lesson.exercise import exercises_of
 from course_lib.lesson.start import recording
 
@@ -118,6 +119,23 @@ def test_recorded_pictures_say_their_numbers_in_both_languages(figure):
         alternative = re.search(r'alt="([^"]+)"', part)[1]
         assert bool(re.search("[가-힣]", alternative)) is (language == "ko")
         assert re.search(r"\d\.\d\d", alternative)
+
+
+def test_the_picture_of_the_revealing_arm_is_the_one_that_lies_in_figures():
+    page = dreaming.revealing_arm_figure().data
+    for language in ("ko", "en"):
+        part = page[page.index(f'<div lang="{language}">') :]
+        committed = (SOURCES[0].parents[2] / "figures" / f"revealing_arm_{language}.png").read_bytes()
+        assert base64.b64decode(re.search(r'base64,([^"]+)"', part)[1]) == committed
+        assert re.search(r'alt="[^"]*128: \d{6}\. DREAM 8: \d+', part)
+
+
+def test_the_classic_tables_show_what_was_recorded(shown):
+    bandits, mdps = shown(classics.classic_bandits_table), shown(classics.classic_mdps_table)
+    index = classics.recorded("classic_bandits.json")["n=10 k=5"]["gittins"]
+    assert f"{index['mean']:.2f}6.6{index['information']:.2f}" in bandits  # the published number between
+    again, told = (classics.recorded("classic_mdps.json")[row]["cells"]["n=10"] for row in ("beb", "beb, true prior"))
+    assert f"BEB150.2{again['mean']:.1f}{told['mean']:.1f}" in mdps
 
 
 def test_a_picture_has_every_seed(monkeypatch):
