@@ -121,6 +121,11 @@ def test_recorded_pictures_say_their_numbers_in_both_languages(figure):
         assert re.search(r"\d\.\d\d", alternative)
 
 
+def test_what_is_the_same_in_both_languages_is_said_once():
+    assert cards.words(Bilingual("RL²", "RL²")) == "<div>RL²</div>"
+    assert cards.both(Bilingual("탐욕", "greedy")) == '<span lang="ko">탐욕</span> <span lang="en">greedy</span>'
+
+
 def test_the_picture_of_the_revealing_arm_is_the_one_that_lies_in_figures():
     page = dreaming.revealing_arm_figure().data
     for language in ("ko", "en"):

@@ -176,11 +176,16 @@ def lesson_05():
     medians = {method: median(trainings(method, "gridnavi")) for method in ("varibad", "task-inference", "rl2", "pearl")}
     inferred, other, rl2, pearl = (f"{medians[name]:.1f}" for name in ("task-inference", "varibad", "rl2", "pearl"))
     gru = span(coupling("random MDPs, GRU"), 0)
-    paid, recurrent = (span(trainings(method, "hurried-bus")) for method in ("metacure", "rl2"))
+    paid, surprised, recurrent = (span(trainings(method, "hurried-bus")) for method in ("metacure", "mame", "rl2"))
     assert sum(value > 0.795 for value in trainings("dream", "hurried-bus")) == 8
+    kitchen = median(trainings("rl2", "cooking"))
+    assert sum(value > 0.46 for value in trainings("dream", "cooking")) == 9
+    assert sum(value == 1 for value in trainings("rl2", "revealing-arm")) == 7
+    assert min(trainings("dream", "revealing-arm")) == 1
     return [
-        f"시드 8개가 0.80이고, MetaCURE는 {paid}, RL²는 {recurrent}입니다",
-        f"8 seeds of DREAM have 0.80, MetaCURE {paid} and RL² {recurrent}.",
+        f"RL²는 {kitchen:.2f}로, 탐험 없이", f"RL² has {kitchen:.2f}, less than",
+        f"시드 8개가 0.80이고, MetaCURE는 {paid}, MAME는 {surprised}, RL²는 {recurrent}입니다",
+        f"8 seeds of DREAM have 0.80, MetaCURE {paid}, MAME {surprised} and RL² {recurrent}.",
         f"VariBAD가 {other}, 태스크 추론이 {inferred}, RL²가 {rl2}, PEARL이 {pearl}",
         f"{other} for VariBAD, {inferred} for task inference, {rl2} for RL² and {pearl} for PEARL",
         f"{gru}(시드 5개)", f"{gru} (5 seeds)",

@@ -44,13 +44,17 @@ def show(document: str) -> None:
 
 
 def words(message: Bilingual, tag: str = "div") -> str:
-    """Both languages as ``lang``-tagged elements; `code` and **bold** marks become elements."""
+    """Both languages as ``lang``-tagged elements; `code` and **bold** marks become elements.
+
+    A name or a number that is the same in both is said once, whichever language is shown.
+    """
     parts = []
     for language, text in zip(message._fields, message, strict=True):
         marked = re.sub(r"`([^`]+)`", _inline_code, html.escape(text, quote=False))
-        marked = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", marked)
-        parts.append(f'<{tag} lang="{language}">{marked}</{tag}>')
-    return "".join(parts)
+        parts.append((language, re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", marked)))
+    if message.ko == message.en:
+        return f"<{tag}>{parts[0][1]}</{tag}>"
+    return "".join(f'<{tag} lang="{language}">{marked}</{tag}>' for language, marked in parts)
 
 
 def panel(tone: str, heading: str, *body: str) -> str:

@@ -16,12 +16,13 @@ from course_lib.lesson.progress import record_prediction
 
 CODE = r"""
 function words(parent, pair, tag) {
-  for (const language of ["ko", "en"]) {
+  const same = pair.ko === pair.en;  // a name or a number: said once
+  for (const language of same ? ["ko"] : ["ko", "en"]) {
     const element = document.createElement(tag || "div");
-    element.lang = language;
+    if (!same) element.lang = language;
     element.textContent = pair[language];
     parent.append(element);
-    if (tag === "span" && language === "ko") parent.append(" ");
+    if (tag === "span" && language === "ko" && !same) parent.append(" ");
   }
 }
 
