@@ -180,10 +180,10 @@ def lesson_05():
     assert sum(value > 0.795 for value in trainings("dream", "hurried-bus")) == 8
     kitchen = median(trainings("rl2", "cooking"))
     assert sum(value > 0.46 for value in trainings("dream", "cooking")) == 9
-    assert sum(value == 1 for value in trainings("rl2", "revealing-arm")) == 7
-    assert min(trainings("dream", "revealing-arm")) == 1
+    control = sum(value > 0.46 for value in trainings("rl2-replay", "cooking"))
     return [
         f"RL²는 {kitchen:.2f}로, 탐험 없이", f"RL² has {kitchen:.2f}, less than",
+        f"부엌에서는 {control}개가 최적", f"In the kitchen, though, {control} are at the optimum",
         f"시드 8개가 0.80이고, MetaCURE는 {paid}, MAME는 {surprised}, RL²는 {recurrent}입니다",
         f"8 seeds of DREAM have 0.80, MetaCURE {paid}, MAME {surprised} and RL² {recurrent}.",
         f"VariBAD가 {other}, 태스크 추론이 {inferred}, RL²가 {rl2}, PEARL이 {pearl}",
