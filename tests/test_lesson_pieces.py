@@ -2,16 +2,23 @@
 
 import base64
 import html
+import importlib
+import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 from course_lib.agents import dream, pearl
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.lesson import cards, classics, dreaming, head_to_head, results, sampling, show_code, show_lines
+from course_lib.lesson import (
+    cards, classics, dreaming, head_to_head, other_solutions, results, sampling, show_code, show_lines,
+)
 from course_lib.lesson.exercise import exercises_of
-from course_lib.lesson.start import recording
+from course_lib.lesson.start import recorded, recording
+from course_lib.results import Cell
 
+start = importlib.import_module("course_lib.lesson.start")  # of the package, the name is its function's
 SOURCES = sorted((Path(__file__).parents[1] / "notebooks" / "source").glob("0[1-9]_*.md"))
 
 
@@ -137,10 +144,61 @@ def test_the_picture_of_the_revealing_arm_is_the_one_that_lies_in_figures():
 
 def test_the_classic_tables_show_what_was_recorded(shown):
     bandits, mdps = shown(classics.classic_bandits_table), shown(classics.classic_mdps_table)
-    index = classics.recorded("classic_bandits.json")["n=10 k=5"]["gittins"]
+    index = recorded("classic_bandits.json", "table")["n=10 k=5"]["gittins"]
     assert f"{index['mean']:.2f}6.6{index['information']:.2f}" in bandits  # the published number between
-    again, told = (classics.recorded("classic_mdps.json")[row]["cells"]["n=10"] for row in ("beb", "beb, true prior"))
+    table = recorded("classic_mdps.json", "table")
+    again, told = (table[row]["cells"]["n=10"] for row in ("beb", "beb, true prior"))
     assert f"BEB150.2{again['mean']:.1f}{told['mean']:.1f}" in mdps
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut short", "without its part", "a folder"])
+def test_a_measurement_that_is_lost_is_named_with_the_way_back(harm, monkeypatch, tmp_path):
+    monkeypatch.setattr(start, "figures_folder", lambda: tmp_path)
+    file = tmp_path / "coupling.json"
+    if harm == "cut short":
+        file.write_text('{"runs": {"tog', encoding="utf-8")
+    elif harm == "without its part":
+        file.write_text('{"command": "python -m figures.coupling"}', encoding="utf-8")
+    elif harm == "a folder":
+        file.mkdir()
+    with pytest.raises(CourseError) as said:
+        results.coupling_runs()
+    for message in said.value.message:
+        assert "git restore figures/coupling.json" in message
+
+
+def test_each_lesson_reads_its_measurements_by_the_way_that_names_a_lost_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(start, "figures_folder", lambda: tmp_path)
+    for show in (
+        results.coupling_figure, classics.classic_bandits_table, classics.classic_mdps_table, dreaming.cost_table,
+        dreaming.revealing_arm_figure, other_solutions.noisy_tv_table, head_to_head.seeds_figure,
+        head_to_head.ten_times_figure, lambda: sampling.in_vain_table(1),
+    ):  # fmt: skip
+        with pytest.raises(CourseError, match="git restore"):
+            show()
+
+
+def test_a_picture_that_is_lost_is_named_too(monkeypatch, tmp_path):
+    monkeypatch.setattr(start, "figures_folder", lambda: tmp_path)
+    with pytest.raises(CourseError, match=r"figures/revealing_arm_ko\.png"):
+        start.recorded_picture("revealing_arm_ko.png")
+
+
+def test_our_own_row_is_the_median_of_all_ten_seeds_or_was_not_run(monkeypatch, tmp_path, shown):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    for path in (start.figures_folder() / "results").glob("rl2_*.json"):
+        shutil.copy(path, folder)
+    monkeypatch.setattr(classics, "figures_folder", lambda: tmp_path)
+    of_seed = [Cell("rl2", "bandit", seed).path(folder) for seed in range(10)]
+    returns = sorted(json.loads(path.read_text(encoding="utf-8"))["test_return"] for path in of_seed)
+    assert f"RL² (median of 10 seeds){(returns[4] + returns[5]) / 2:.2f}6.7" in shown(classics.classic_bandits_table)
+
+    settings_of_today = of_seed[3].read_text(encoding="utf-8")
+    of_seed[3].write_text(settings_of_today.replace('"updates": ', '"updates": 1'), encoding="utf-8")
+    assert "RL² (median of 10 seeds)실행 안 함 not run6.7" in shown(classics.classic_bandits_table)
+    of_seed[3].unlink()
+    assert "RL² (median of 10 seeds)실행 안 함 not run6.7" in shown(classics.classic_bandits_table)
 
 
 def test_a_picture_has_every_seed(monkeypatch):

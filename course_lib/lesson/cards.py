@@ -48,13 +48,15 @@ def words(message: Bilingual, tag: str = "div") -> str:
 
     A name or a number that is the same in both is said once, whichever language is shown.
     """
-    parts = []
-    for language, text in zip(message._fields, message, strict=True):
-        marked = re.sub(r"`([^`]+)`", _inline_code, html.escape(text, quote=False))
-        parts.append((language, re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", marked)))
     if message.ko == message.en:
-        return f"<{tag}>{parts[0][1]}</{tag}>"
-    return "".join(f'<{tag} lang="{language}">{marked}</{tag}>' for language, marked in parts)
+        return f"<{tag}>{marked(message.en)}</{tag}>"
+    return "".join(f'<{tag} lang="{language}">{marked(text)}</{tag}>' for language, text in message._asdict().items())
+
+
+def marked(text: str) -> str:
+    """Text of one language as HTML: `code` and **bold** marks become elements."""
+    with_code = re.sub(r"`([^`]+)`", _inline_code, html.escape(text, quote=False))
+    return re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", with_code)
 
 
 def panel(tone: str, heading: str, *body: str) -> str:

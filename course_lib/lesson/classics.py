@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from statistics import median
 
 from course_lib.bilingual import Bilingual
 from course_lib.lesson import cards
-from course_lib.lesson.start import figures_folder
-from course_lib.results import Cell
+from course_lib.lesson.results import NOT_RUN
+from course_lib.lesson.start import figures_folder, recorded
+from course_lib.results import Cell, done_and_missing
 
 BANDITS = {  # column of figures/classic_bandits.json: what it is called
     "random": Bilingual("무작위", "random"),
@@ -30,21 +30,19 @@ MDPS = {  # row of figures/classic_mdps.json: what it is called
 RL2_MDPS = 156.2  # published, table 2, 10 episodes
 
 
-def recorded(name: str) -> dict:
-    """The table of a file in figures/."""
-    return json.loads((figures_folder() / name).read_text(encoding="utf-8"))["table"]
+def ours(method: str, task: str, digits: int) -> str:
+    """The median over ten seeds of the return on test problems, from figures/results, as a table shows it.
 
-
-def ours(method: str, task: str) -> list[float]:
-    """The returns of the ten seeds on test problems, from figures/results."""
-    folder = figures_folder() / "results"
-    paths = (Cell(method, task, seed).path(folder) for seed in range(10))
-    return [json.loads(path.read_text(encoding="utf-8"))["test_return"] for path in paths]
+    Where one of the ten is missing, is damaged or was made with other settings: that it was not run.
+    """
+    seeds = [Cell(method, task, seed) for seed in range(10)]
+    done, missing, _ = done_and_missing(seeds, figures_folder() / "results")
+    return cards.both(NOT_RUN) if missing else f"{median(result['test_return'] for result in done):.{digits}f}"
 
 
 def classic_bandits_table() -> None:
     """Total reward, what is published, and how much was found out about the arms, for 10 and for 100 pulls."""
-    table = recorded("classic_bandits.json")
+    table = recorded("classic_bandits.json", "table")
     head = [cards.both(Bilingual("알고리즘", "algorithm"))]
     for size in SIZES:
         pulls = size.split()[0][2:]
@@ -62,14 +60,14 @@ def classic_bandits_table() -> None:
         body.append(tuple(row))
     row = [cards.both(Bilingual("RL² (시드 10개의 중앙값)", "RL² (median of 10 seeds)"))]
     for size, task in SIZES.items():
-        row += [f"{median(ours('rl2', task)):.2f}", f"{RL2_BANDITS[size]:.1f}", "–"]
+        row += [ours("rl2", task, 2), f"{RL2_BANDITS[size]:.1f}", "–"]
     body.append(tuple(row))
     cards.show(cards.table(tuple(head), body))
 
 
 def classic_mdps_table() -> None:
     """Total reward of 10 episodes in a random MDP: as published, measured again, and told the true prior."""
-    table = recorded("classic_mdps.json")
+    table = recorded("classic_mdps.json", "table")
     head = (
         Bilingual("알고리즘", "algorithm"), Bilingual("논문", "paper"), Bilingual("다시 잰 값", "measured again"),
         Bilingual("참인 사전 분포를 알면", "told the true prior"),
@@ -80,5 +78,5 @@ def classic_mdps_table() -> None:
         numbers = f"{again['published']:.1f}", f"{again['mean']:.1f}", f"{told['mean']:.1f}"
         body.append((cards.both(name), *numbers))
     body.append((cards.both(Bilingual("RL² (시드 10개의 중앙값)", "RL² (median of 10 seeds)")), f"{RL2_MDPS}",
-                 f"{median(ours('rl2', 'random-mdp')):.1f}", "–"))  # fmt: skip
+                 ours("rl2", "random-mdp", 1), "–"))  # fmt: skip
     cards.show(cards.table(tuple(cards.both(words) for words in head), body))

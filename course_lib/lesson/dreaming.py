@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from statistics import median
 
 from IPython.display import HTML
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from course_lib.bilingual import Bilingual
 from course_lib.lesson.language import bilingual_output
 from course_lib.lesson.results import image_of, picture_of, table_of_runs
-from course_lib.lesson.start import figures_folder
+from course_lib.lesson.start import recorded, recorded_picture
 from course_lib.views.figure import EXECUTE, EXPLORE, SOFT, hangul_font
 
 SQUEEZED = {  # variant: (colour, marker, name)
@@ -33,7 +32,7 @@ PRICES = ("0.00003", "0.0003", "0.001", "0.01", "1")
 
 def dream_runs() -> dict[str, dict[str, list[dict]]]:
     """The curves of ``figures/dream_ablations.json``: variant → seed → a row a snapshot."""
-    return json.loads((figures_folder() / "dream_ablations.json").read_text(encoding="utf-8"))["runs"]
+    return recorded("dream_ablations.json", "runs")
 
 
 def distractor_figure() -> HTML:
@@ -78,7 +77,7 @@ def _distractor_image(runs: dict, language: str, alternative: Bilingual) -> str:
 
 def revealing_arm_figure() -> HTML:
     """How many trials it takes to learn where to explore: the picture that ``make figures`` draws of the record."""
-    learners = json.loads((figures_folder() / "revealing_arm.json").read_text(encoding="utf-8"))["learners"]
+    learners = recorded("revealing_arm.json", "learners")
     said = {
         learner: ", ".join(f"{arms}: {size['mean']:.0f}" for arms, size in learners[learner]["sizes"].items())
         for learner in ("RL2", "DREAM")
@@ -88,7 +87,7 @@ def revealing_arm_figure() -> HTML:
         f"Number of arms and trials. RL² {said['RL2']}. DREAM {said['DREAM']}.",
     )
     pictures = (
-        picture_of((figures_folder() / f"revealing_arm_{language}.png").read_bytes(), getattr(alternative, language))
+        picture_of(recorded_picture(f"revealing_arm_{language}.png"), getattr(alternative, language))
         for language in ("ko", "en")
     )
     return bilingual_output(*pictures)

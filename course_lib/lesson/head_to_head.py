@@ -6,7 +6,6 @@ settings that the method has today, so that no row mixes two versions of a metho
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from itertools import combinations
@@ -27,15 +26,14 @@ from course_lib.exact.posterior_sampling import optimal_actions
 from course_lib.exact.references import perfect_exploration, references_of
 from course_lib.lesson import cards
 from course_lib.lesson.language import bilingual_output
-from course_lib.lesson.results import image_of
-from course_lib.lesson.start import figures_folder
+from course_lib.lesson.results import NOT_RUN, image_of
+from course_lib.lesson.start import figures_folder, recorded
 from course_lib.results import Cell, read_result
 from course_lib.tasks import TASKS, TableTask, Trials, make_task, play
 from course_lib.training import METHODS
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, OKABE_ITO, SOFT, hangul_font
 from course_lib.views.side_by_side import still
 
-NOT_RUN = Bilingual("실행 안 함", "not run")
 UNFIT = "·"  # the method has no settings for the task
 NEVER = Bilingual("도달 못 함", "never")
 JUDGE_SEED = 20210609  # of every look at a learner's own method, so that looking is the same each time
@@ -233,7 +231,7 @@ def _dots(groups: dict, tasks: list[str], known: dict, language: str, said: Bili
 
 def ten_seeds() -> list[dict]:
     """DREAM on the distracting bus, stopped after 3,520 updates: ten trainings, from ``figures/ten_seeds.json``."""
-    return json.loads((figures_folder() / "ten_seeds.json").read_text(encoding="utf-8"))["runs"]
+    return recorded("ten_seeds.json", "runs")
 
 
 def seeds_figure() -> HTML:
@@ -297,7 +295,7 @@ TEN_TIMES_LINES = {  # method: (colour, dashes, name)
 
 def ten_times_runs() -> dict[tuple[str, str], list[list[dict]]]:
     """The curves of ``figures/ten_times.json``: (method, task) → for each seed a row a snapshot."""
-    runs = json.loads((figures_folder() / "ten_times.json").read_text(encoding="utf-8"))["runs"]
+    runs = recorded("ten_times.json", "runs")
     return {tuple(name.split(maxsplit=1)): list(seeds.values()) for name, seeds in runs.items()}
 
 

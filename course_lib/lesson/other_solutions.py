@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 
 from course_lib.bilingual import Bilingual
 from course_lib.lesson.results import table_of_runs
-from course_lib.lesson.start import figures_folder
+from course_lib.lesson.start import recorded
 
 EXPLORERS = {
     "mame": Bilingual("놀라움 (MAME의 자리)", "surprise (in MAME's place)"),
@@ -20,7 +19,7 @@ RETURN = Bilingual("테스트 리턴", "test return")
 
 def explorer_runs() -> dict[str, dict[str, list[dict]]]:
     """The curves of ``figures/explorers.json``: "method task" → seed → a row a snapshot."""
-    return json.loads((figures_folder() / "explorers.json").read_text(encoding="utf-8"))["runs"]
+    return recorded("explorers.json", "runs")
 
 
 def noisy_tv_table() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import json
 from statistics import median
 
 from IPython.display import HTML
@@ -15,9 +14,10 @@ from matplotlib.figure import Figure
 from course_lib.bilingual import Bilingual
 from course_lib.lesson import cards
 from course_lib.lesson.language import bilingual_output
-from course_lib.lesson.start import figures_folder
+from course_lib.lesson.start import recorded
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, SOFT, hangul_font
 
+NOT_RUN = Bilingual("실행 안 함", "not run")  # there is no result of the ten seeds, or it is of other settings
 TOGETHER, EXECUTOR, EXPLORER = "together", "perfect executor", "perfect explorer"
 COUPLING_LINES = {  # variant: (colour, dashes, name)
     EXECUTOR: (EXPLORE, "-", Bilingual("탐험만 (완벽한 실행자)", "exploring only (perfect executor)")),
@@ -41,7 +41,7 @@ COUPLING_ROWS = {
 
 def coupling_runs() -> dict[str, dict[str, list[dict]]]:
     """The curves of ``figures/coupling.json``: variant → seed → a row a snapshot."""
-    return json.loads((figures_folder() / "coupling.json").read_text(encoding="utf-8"))["runs"]
+    return recorded("coupling.json", "runs")
 
 
 def coupling_figure() -> HTML:

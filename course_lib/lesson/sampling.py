@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from statistics import median
 
@@ -21,7 +20,7 @@ from course_lib.exact import point_robot, posterior_sampling
 from course_lib.lesson import cards
 from course_lib.lesson.language import bilingual_output
 from course_lib.lesson.results import image_of
-from course_lib.lesson.start import figures_folder
+from course_lib.lesson.start import recorded
 from course_lib.tasks import Drawn, GridNavi, PointRobot, Trials, make_task, play
 from course_lib.tasks.point_robot import RADIUS
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, hangul_font
@@ -70,7 +69,7 @@ def in_vain_table(copies: int = 100) -> None:
         once = posterior_sampling.last_return_once_found(trials, task.trial.episodes)
         fifth = float(posterior_sampling.returns_by_episode(trials, task.trial.episodes)[:, -1].mean())
         body.append((cards.words(name), f"{found:.2f}", f"{once:.1f}", f"{fifth:.1f}"))
-    runs = json.loads((figures_folder() / "pearl.json").read_text(encoding="utf-8"))["runs"]
+    runs = recorded("pearl.json", "runs")
     for variant, updates in (("three times as long", 600), ("as in the table", 200)):
         last = [rows[-1] for rows in runs[variant].values()]
         name = Bilingual(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,43 @@ def figures_folder() -> Path:
             )
         )
     return folder
+
+
+def recorded(name: str, part: str):
+    """One part of a measurement that ships with the course, such as ``recorded("coupling.json", "runs")``.
+
+    Raises:
+        CourseError: the file is not there, or can't be read.
+    """
+    path = figures_folder() / name
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))[part]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise lost(name) from error
+
+
+def recorded_picture(name: str) -> bytes:
+    """A PNG that ``make figures`` drew of a measurement, such as ``recorded_picture("revealing_arm_en.png")``.
+
+    Raises:
+        CourseError: the file is not there, or can't be read.
+    """
+    try:
+        return (figures_folder() / name).read_bytes()
+    except OSError as error:
+        raise lost(name) from error
+
+
+def lost(name: str) -> CourseError:
+    """What is said of a file in figures/ that is not there, or is no longer what was measured."""
+    return CourseError(
+        Bilingual(
+            f"잰 값이 들어 있는 `figures/{name}` 파일이 없거나 손상되었습니다. "
+            f"`git restore figures/{name}`으로 되돌리거나 강의 저장소를 다시 받으십시오.",
+            f"The file `figures/{name}`, with what was measured, is missing or damaged. "
+            f"Bring it back with `git restore figures/{name}`, or get the repository anew.",
+        )
+    )
 
 
 def recording(name: str) -> Iterator[Snapshot]:
