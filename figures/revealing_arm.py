@@ -45,7 +45,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 from course_lib import results
 from course_lib.bilingual import Bilingual
 from course_lib.exact.revealing_arm import PULLS, dream_trials, rl2_trials
-from course_lib.views.figure import DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, hangul_font
+from course_lib.views.figure import DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, dress_text, hangul_font
 
 RESULTS = Path(__file__).with_suffix(".json")
 
@@ -165,16 +165,15 @@ def table() -> None:
 # -- the picture ---------------------------------------------------------------------------------------------
 
 WORDS = {
-    # ² is too small to read in the Hangul font, hence $^2$.
     "bounds": Bilingual("탐험할 곳을 배우기까지", "Until it is learned where to explore"),
     "choices": Bilingual("초기화와 동점 규칙에 따라", "By initialisation, and by who wins ties"),
     "arms": Bilingual("팔의 수 |A|", "number of arms |A|"),
     "trials": Bilingual("트라이얼 수", "trials"),
     "slope": Bilingual("기울기", "slope"),
-    "RL2": Bilingual("RL$^2$, 표를 U[0, 1]로 초기화", "RL$^2$, tables start in U[0, 1]"),
+    "RL2": Bilingual("RL², 표를 U[0, 1]로 초기화", "RL², tables start in U[0, 1]"),
     "DREAM": Bilingual("DREAM, 동점은 고르게", "DREAM, ties broken evenly"),
-    "RL2, tables start at zero": Bilingual("RL$^2$, 표를 0으로 초기화", "RL$^2$, tables start at 0"),
-    "RL2, tables start at one": Bilingual("RL$^2$, 표를 1로 초기화(낙관적)", "RL$^2$, tables start at 1 (optimistic)"),
+    "RL2, tables start at zero": Bilingual("RL², 표를 0으로 초기화", "RL², tables start at 0"),
+    "RL2, tables start at one": Bilingual("RL², 표를 1로 초기화(낙관적)", "RL², tables start at 1 (optimistic)"),
     "DREAM, arm 0 wins ties": Bilingual("DREAM, 동점이면 팔 0", "DREAM, arm 0 wins ties"),
 }
 LOOKS = {  # colour, marker; DREAM's are the colours of its kind everywhere in the course
@@ -199,8 +198,7 @@ def draw(recorded: Path = RESULTS, folder: Path | None = None) -> list[Path]:
 
 def png(learners: dict, language: str) -> bytes:
     """Means, and the middle eight tenths of the runs; dotted, the bound's shape through the last mean."""
-    font = hangul_font()
-    language = language if font else "en"  # never boxes
+    language = language if hangul_font() else "en"  # never boxes
     figure = Figure(figsize=(9.6, 4.1), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
 
@@ -225,7 +223,7 @@ def png(learners: dict, language: str) -> bytes:
                 shape = SHAPES[row["shape"]]
                 line = [mean[-1] / shape(arms[-1]) * shape(a) for a in arms]
                 axes.plot(arms, line, color=colour, linewidth=1, linestyle=":")
-                name = {"A^2 ln A": "|A|$^2$ ln |A|", "A ln A": "|A| ln |A|"}[row["shape"]]
+                name = {"A^2 ln A": "|A|² ln |A|", "A ln A": "|A| ln |A|"}[row["shape"]]
                 axes.annotate(
                     f"{row['sizes'][str(arms[-1])]['times_the_shape']:.1f} · {name}", (arms[1], line[1]),
                     xytext=(4, -12), textcoords="offset points", fontsize=8, color=colour,
@@ -247,9 +245,7 @@ def png(learners: dict, language: str) -> bytes:
         room = 3 if panel == "bounds" else 30  # for the legend
         axes.set_ylim(top=room * axes.get_ylim()[1])
         axes.legend(fontsize=8, frameon=False, loc="upper left")
-    # The Hangul font first: with mathematics in a label, matplotlib looks only at the first family.
-    for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
-        text.set_fontfamily([font, "DejaVu Sans"] if font else ["DejaVu Sans"])
+    dress_text(figure)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})
     return picture.getvalue()

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 from fake_training import city_stream
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from course_lib import ENVIRONMENTS, training
@@ -536,3 +538,18 @@ def test_hangul_is_never_boxes(snapshots, caplog, recwarn, monkeypatch):
     assert "NanumGothic" in page  # says how to get Korean labels
     complaints = [str(warning.message) for warning in recwarn] + [record.message for record in caplog.records]
     assert not [text for text in complaints if "lyph" in text or "findfont" in text]
+
+
+def test_a_small_square_is_drawn_as_mathematics_and_the_hangul_font_comes_first():
+    """The "²" of NanumGothic is a dot; and in a line with mathematics, only the first font is asked for Hangul."""
+    drawing = Figure(figsize=(3, 1))
+    FigureCanvasAgg(drawing)
+    axes = drawing.add_subplot()
+    axes.plot([0, 1], label="RL², 열 배")
+    axes.set_title("|A|$^2$ 그리고 RL²")  # what is written as mathematics already is left alone
+    axes.legend()
+    figure.dress_text(drawing)
+    said = {text.get_text(): text.get_fontfamily() for text in drawing.findobj(Text)}
+    assert {"RL$^2$, 열 배", "|A|$^2$ 그리고 RL²"} <= said.keys()
+    first = figure.hangul_font() or "DejaVu Sans"
+    assert {families[0] for families in said.values()} == {first}

@@ -15,7 +15,7 @@ from course_lib.bilingual import Bilingual
 from course_lib.lesson import cards
 from course_lib.lesson.language import bilingual_output
 from course_lib.lesson.start import recorded
-from course_lib.views.figure import EXECUTE, EXPLORE, INK, SOFT, hangul_font
+from course_lib.views.figure import EXECUTE, EXPLORE, INK, SOFT, dress_text, hangul_font
 
 NOT_RUN = Bilingual("실행 안 함", "not run")  # there is no result of the ten seeds, or it is of other settings
 TOGETHER, EXECUTOR, EXPLORER = "together", "perfect executor", "perfect explorer"
@@ -90,8 +90,7 @@ def _coupling_image(runs: dict, language: str, alternative: Bilingual) -> str:
 
 def image_of(figure: Figure, alternative: str) -> str:
     """A figure as an HTML image that stands in the page itself, with its text in a font that has Hangul."""
-    for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
-        text.set_fontfamily([font for font in (hangul_font(), "DejaVu Sans") if font])
+    dress_text(figure)
     raw = io.BytesIO()
     figure.savefig(raw, format="png")
     return picture_of(raw.getvalue(), alternative)

@@ -31,7 +31,7 @@ from torch import Tensor
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import exact_belief, knowledge_of, optimal_values, possible_problems
 from course_lib.tasks import City, Drawn, NoisyTV, Trials, make_task
-from course_lib.views.figure import EXECUTE, EXPLORE, INK, LINE, SOFT, hangul_font
+from course_lib.views.figure import EXECUTE, EXPLORE, INK, LINE, SOFT, dress_text, hangul_font
 
 STATIC = Path(__file__).parent / "static"
 DRAWN_AHEAD = 64  # rounds that a seed determines; then they begin again
@@ -465,9 +465,7 @@ def city_figure(
     draw_city(figure.add_subplot(grid[0, 0]), task, problem, trail, goal, picture)
     if belief is not None:
         draw_belief(figure.add_subplot(grid[0, 1]), task, belief)
-    if hangul_font():
-        for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
-            text.set_fontfamily([hangul_font(), "DejaVu Sans"])
+    dress_text(figure)
     return figure
 
 

@@ -18,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Ellipse
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
@@ -74,6 +75,19 @@ def hangul_font() -> str | None:
     """An installed font that has Hangul; None if there is none, and figures then keep to English."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return next((name for name in HANGUL_FONTS if name in installed), None)
+
+
+def dress_text(figure: Figure) -> None:
+    """Put a figure's text in a font that has Hangul, as far as there is one.
+
+    The Hangul font comes first: with mathematics in a line, matplotlib looks only at the first family. And "²", which
+    some of these fonts draw no larger than a dot, is such mathematics.
+    """
+    families = [font for font in (hangul_font(), "DejaVu Sans") if font]
+    for text in figure.findobj(Text):
+        text.set_fontfamily(families)
+        if "$" not in text.get_text():
+            text.set_text(text.get_text().replace("²", "$^2$"))
 
 
 class Result:
@@ -154,14 +168,10 @@ def described(frame: dict, language: str) -> str:
 
 def png(frame: dict, language: str, title: Bilingual) -> bytes:
     """The panels of a frame in one language ("ko" or "en"), as a PNG of about 40 kB."""
-    font = hangul_font()
-    if font is None:
-        language = "en"  # never boxes
+    language = language if hangul_font() else "en"  # never boxes
     drawn = [panel for panel in PANELS if panel[1](frame)]
     columns = min(3, len(drawn))
     rows = math.ceil(len(drawn) / columns)
-    # The Hangul font first: with mathematics in a label, matplotlib looks only at the first family.
-    families = [font, "DejaVu Sans"] if font else ["DejaVu Sans"]
     size = (3.7 * columns, 2.75 * rows + 0.4)  # inches
     figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
@@ -180,8 +190,7 @@ def png(frame: dict, language: str, title: Bilingual) -> bytes:
         draw(axes, frame, word)
         axes.set_title(word(key), fontsize=10, loc="left", color=INK)
     figure.suptitle(getattr(title, language), fontsize=11, x=0.01, ha="left", color=INK)
-    for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
-        text.set_fontfamily(families)
+    dress_text(figure)
 
     raw = io.BytesIO()
     figure.savefig(raw, format="png")

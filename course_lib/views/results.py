@@ -9,8 +9,9 @@ import re
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from course_lib.views.figure import DPI, INK, OKABE_ITO, SOFT, hangul_font
+from course_lib.views.figure import DPI, INK, OKABE_ITO, SOFT, dress_text, hangul_font
 
 POINTS = 120  # of the common axis of seconds on which seeds are compared
 
@@ -54,10 +55,9 @@ def results_png(results: list[dict], titles: dict[str, str], seconds: str) -> by
         axes.set_title(titles[task], fontsize=9, loc="left", color=INK)
         axes.set_xlabel(seconds, fontsize=8, color=SOFT)
         axes.legend(fontsize=7, facecolor="white", edgecolor="none", framealpha=0.85)  # readable over a line
-    font = hangul_font()
-    for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
-        text.set_fontfamily([font, "DejaVu Sans"] if font else ["DejaVu Sans"])
-        if font is None:  # never boxes: the line or the half that is Korean is left out
+    dress_text(figure)
+    if hangul_font() is None:  # never boxes: the line or the half that is Korean is left out
+        for text in figure.findobj(Text):
             text.set_text(re.sub(r"[^\n·]*[가-힣][^\n·]*(\n|· )?", "", text.get_text()))
     picture = io.BytesIO()
     figure.savefig(picture, format="png")

@@ -31,7 +31,7 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import exact_belief
 from course_lib.tasks import Task, Trials
 from course_lib.views.figure import (
-    COLOURS, DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, hangul_font, thousands,
+    COLOURS, DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, dress_text, hangul_font, thousands,
 )  # fmt: skip
 from course_lib.views.live import STATIC, LiveView
 from course_lib.views.panels import CURVE_POINTS, city_plan, finite
@@ -378,9 +378,7 @@ def described(shown: dict, language: str, pair: int = 0) -> str:
 
 def png(shown: dict, language: str, title: Bilingual, pair: int = 0) -> bytes:
     """The race as a picture: the curves, and each lane's trial in the same problem."""
-    font = hangul_font()
-    if font is None:
-        language = "en"  # never boxes
+    language = language if hangul_font() else "en"  # never boxes
     lanes = shown["lanes"]
     steps = 0 if "city" in shown else int((shown["valid"][:, pair] > 0).sum(axis=1).max())
     height = 3.3 if "city" in shown else 0.5 + 0.24 * steps
@@ -398,8 +396,7 @@ def png(shown: dict, language: str, title: Bilingual, pair: int = 0) -> bytes:
         )  # fmt: skip
     heading = f"{getattr(title, language)} · {pair_name(shown, pair, language)}"
     figure.suptitle(heading, fontsize=11, x=0.01, ha="left", color=INK)
-    for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
-        text.set_fontfamily([font, "DejaVu Sans"] if font else ["DejaVu Sans"])
+    dress_text(figure)
     raw, small = io.BytesIO(), io.BytesIO()
     figure.savefig(raw, format="png")
     drawing = Image.open(raw).convert("RGB")
