@@ -701,8 +701,9 @@ def test_rewards_that_do_not_count_are_seen_only():
         lambda: TrialWrapper(gymnasium.make("CartPole-v1", max_episode_steps=20), 2),
     ],
 )
-def test_recurrent_ppo_trains_on_trials(make):
+def test_recurrent_ppo_trains_on_trials(make, monkeypatch, tmp_path):
     contrib = pytest.importorskip("sb3_contrib")
+    monkeypatch.setenv("SB3_LOGDIR", str(tmp_path))  # or an empty folder stays behind in /tmp
     model = contrib.RecurrentPPO(
         "MlpLstmPolicy", make(), n_steps=64, batch_size=64, n_epochs=1, seed=0, device="cpu",
         policy_kwargs=dict(lstm_hidden_size=16, net_arch=[16]),
