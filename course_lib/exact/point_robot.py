@@ -252,11 +252,9 @@ def sampled_returns(
     held: str = "episode",
     split: str = "test",
     keep_prior: int = 1,
-    misses: bool = True,
 ) -> Tensor:
-    """The return of each episode of posterior sampling, for every goal of ``split``, ``copies`` times: (B,
-    K)."""
-    policy = PosteriorSampling(task, generator, held, keep_prior=keep_prior, misses=misses)
+    """The return of each episode of posterior sampling, every goal of ``split`` ``copies`` times: (B, K)."""
+    policy = PosteriorSampling(task, generator, held, keep_prior=keep_prior)
     return returns_by_episode(play(task, task.each(copies, split), generator, policy), task.trial.episodes)
 
 
