@@ -370,7 +370,7 @@ register(
                 "bits",
                 _information_in_bits,
                 Bilingual(
-                    "밑이 2인 로그입니다(비트). 이 강의는 자연로그를 쓰므로 단위가 nat입니다.",
+                    "밑이 2인 로그입니다(비트). 이 과정은 자연로그를 쓰므로 단위가 nat입니다.",
                     "That is the logarithm to base 2 (bits). This course uses the natural one, so the unit is the nat.",
                 ),
             ),

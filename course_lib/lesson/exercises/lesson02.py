@@ -390,7 +390,7 @@ register(
                 "deviations for variances",
                 _product_by_deviations,
                 Bilingual(
-                    "가중치를 $1/\\sigma_n$으로 주었습니다. 정밀도는 $1/\\sigma_n^2$이고, 인자 `variance`는 이미 $\\sigma_n^2$입니다.",
+                    "가중치를 $1/\\sigma_n$으로 주었습니다. 정밀도는 $1/\\sigma_n^2$이고, 입력 `variance`는 이미 $\\sigma_n^2$입니다.",
                     "The weights are $1/\\sigma_n$. A precision is $1/\\sigma_n^2$, and `variance` is $\\sigma_n^2$ "
                     "already.",
                 ),
@@ -648,7 +648,7 @@ register(
         reference=_losses_reference,
         solution=pearl_losses,
         why=Bilingual(
-            "크리틱의 손실은 $z$가 무엇을 예측해야 하는지, 곧 보상을 말해 줍니다. 행위자의 손실은 값이 **커 보이는** $z$를 원합니다. 목표가 어디인지는 상관하지 않습니다. "
+            "크리틱의 손실은 $z$가 무엇을 예측해야 하는지, 곧 보상을 말해 줍니다. 행위자의 손실은 가치가 **커 보이는** $z$를 원합니다. 목표가 어디인지는 상관하지 않습니다. "
             "그래서 행위자에게는 $z$를 알려만 주고, 그래디언트는 돌려보내지 않습니다.",
             "The critic's loss says what $z$ has to predict: rewards. The actor's would like a $z$ for which the "
             "value **looks** large, "
@@ -660,7 +660,7 @@ register(
                 "Both losses read $z$. Whose gradient should pass through $z$ to the encoder?",
             ),
             Bilingual(
-                "크리틱: `(value(state, action, z) - target).pow(2)`의 평균. 행위자: **자신의** 행동의 값이 커지도록, 부호를 바꿔서.",
+                "크리틱: `(value(state, action, z) - target).pow(2)`의 평균. 행위자: **자신의** 행동의 가치가 커지도록, 부호를 바꿔서.",
                 "Critic: the mean of `(value(state, action, z) - target).pow(2)`. Actor: the value of **its own** action "
                 "is to grow, so with a minus.",
             ),
@@ -678,7 +678,7 @@ register(
                 "the actor teaches it too",
                 _losses_both_teach,
                 Bilingual(
-                    "행위자의 그래디언트도 인코더로 흐릅니다. 그러면 인코더는 값이 커 보이는 $z$를 만들려고 합니다. `z`는 행위자의 손실에 두 번 나옵니다.",
+                    "행위자의 그래디언트도 인코더로 흐릅니다. 그러면 인코더는 가치가 커 보이는 $z$를 만들려고 합니다. `z`는 행위자의 손실에 두 번 나옵니다.",
                     "The actor's gradient reaches the encoder as well, which will then make a $z$ whose value looks "
                     "large. Mind that "
                     "`z` occurs twice in the actor's loss.",
@@ -704,7 +704,7 @@ register(
                 "the actor makes it worse",
                 _losses_sign,
                 Bilingual(
-                    "행위자의 부호가 반대입니다. 손실은 줄이는 것이므로 값 앞에 음의 부호가 있어야 합니다.",
+                    "행위자의 부호가 반대입니다. 손실은 줄이는 것이므로 가치 앞에 음의 부호가 있어야 합니다.",
                     "The actor's sign is wrong. A loss is made small, so the value needs a minus.",
                 ),
             ),
@@ -712,7 +712,7 @@ register(
                 "the value of the action taken",
                 _losses_taken_action,
                 Bilingual(
-                    "버퍼에 있던 행동의 값을 썼습니다. 행위자는 **자신이 고를** 행동 `policy(state, z)`를 고칩니다.",
+                    "버퍼에 있던 행동의 가치를 썼습니다. 행위자는 **자신이 고를** 행동 `policy(state, z)`를 고칩니다.",
                     "This values the action from the buffer. The actor mends the one that it **would choose**, "
                     "`policy(state, z)`.",
                 ),
@@ -811,7 +811,7 @@ register(
                 "Where nothing was seen the posterior should be the prior $N(0, I)$. What does this code return?",
             ),
             Bilingual(
-                "인자 셋 가운데 하나를 한 번도 쓰지 않았습니다. 오류도 경고도 나지 않는 까닭은 빈자리에도 수가 들어 있기 때문입니다.",
+                "함수의 입력 셋 가운데 하나를 한 번도 쓰지 않았습니다. 오류도 경고도 나지 않는 까닭은 빈자리에도 수가 들어 있기 때문입니다.",
                 "One of the three arguments is never used. No error and no warning, because empty places hold numbers "
                 "too.",
             ),
@@ -883,14 +883,14 @@ ask(
             Choice(
                 Bilingual("점 로봇의 행동은 연속입니다", "the point robot's actions are continuous"),
                 Bilingual(
-                    "행동이 정수여도 같습니다. 양쪽으로 20칸인 복도에서 다시 뽑으면 4 에피소드 안에 목표를 찾는 트라이얼이 42%뿐이고, 유지하면 모두 찾습니다.",
+                    "행동이 정수여도 같습니다. 양쪽으로 20칸인 복도에서 다시 뽑으면 에피소드 4개 안에 목표를 찾는 트라이얼이 42%뿐이고, 유지하면 모두 찾습니다.",
                     "With whole numbers it is the same: in a corridor of 20 cells to either side, redrawing finds the "
                     "goal within 4 episodes "
                     "in 42% of the trials, holding in all.",
                 ),
             ),
             Choice(
-                Bilingual("한 스텝이 $z$를 반박하는지입니다", "whether one step can refute $z$"),
+                Bilingual("한 스텝이 $z$를 반박할 수 있는지입니다", "whether one step can refute $z$"),
                 Bilingual(
                     "GridNavi에서는 발을 디딘 칸마다 답이 나옵니다. 점 로봇은 여섯에서 여덟 걸음을 한쪽으로 가야 처음으로 무언가를 알게 됩니다.",
                     "In GridNavi each cell stood on gives an answer. The point robot has to go six to eight steps one "
@@ -926,8 +926,8 @@ ask(
             Choice(
                 Bilingual("학습이 모자라서", "it was trained too little"),
                 Bilingual(
-                    "아무것도 학습하지 않고 정확히 계산했습니다. 끝까지 학습한 PEARL의 상한입니다.",
-                    "Nothing was trained; it was computed exactly, as an upper bound for PEARL trained to the end.",
+                    "아무것도 학습하지 않고, 정확한 사후 분포와 최적 정책으로 계산했습니다.",
+                    "Nothing was trained; it was computed exactly, for the exact posterior and optimal policies.",
                 ),
             ),
             Choice(
@@ -987,7 +987,7 @@ ask(
             Choice(
                 Bilingual("행위자가 목표까지 걷지 못해서", "its actor can't walk to a goal"),
                 Bilingual(
-                    "세 배 오래 학습하면 사전 분포에서 뽑은 $z$의 0.99가 어떤 목표에 이릅니다. 걷기는 배웠습니다.",
+                    "세 배 오래 학습하면 사전 분포에서 뽑은 $z$ 가운데 목표 하나에 이르는 비율이 0.99입니다. 걷기는 배웠습니다.",
                     "After three times the training 0.99 of the $z$ drawn from the prior lead to some goal. Walking was "
                     "learned.",
                 ),

@@ -86,7 +86,7 @@ register(
         ),
         hints=(
             Bilingual(
-                "`symbol[:, t + 1]`이 걸음 $t$ **다음에** 실제로 관측한 것입니다. 두 예측은 그것에 얼마의 로그 확률을 주었습니까?",
+                "`symbol[:, t + 1]`이 걸음 $t$ **다음에** 실제로 관측한 것입니다. 두 예측 신경망은 이 관측에 로그 확률을 얼마나 주었습니까?",
                 "`symbol[:, t + 1]` is what was sensed **after** step $t$. Which log-chance did each prediction give to it?",
             ),
             Bilingual(
@@ -231,7 +231,7 @@ register(
                 "On one axis $\\mathrm{KL} = \\tfrac12\\big(\\tfrac{\\sigma^2}{\\sigma_0^2} + \\tfrac{(m - m_0)^2}{\\sigma_0^2} - 1 - \\log\\tfrac{\\sigma^2}{\\sigma_0^2}\\big)$, where 0 marks the prior.",
             ),
             Bilingual(
-                "`torch.cat([torch.zeros_like(mean[:, :1]), mean[:, :-1]], dim=1)`으로 한 칸 밀고, 로그 분산도 똑같이 미십시오. 로그 분산 0은 분산 1입니다.",
+                "`torch.cat([torch.zeros_like(mean[:, :1]), mean[:, :-1]], dim=1)`로 한 칸 밀고, 로그 분산도 똑같이 미십시오. 로그 분산 0은 분산 1입니다.",
                 "Shift with `torch.cat([torch.zeros_like(mean[:, :1]), mean[:, :-1]], dim=1)`, and the log-variance likewise: 0 means a variance of 1.",
             ),
         ),
@@ -554,7 +554,7 @@ ask(
     Question(
         id="4.a",
         text=Bilingual(
-            "놀라움으로 값을 받는 탐험가가 잡음이 나오는 화면 앞에 머무는 까닭은 무엇입니까?",
+            "놀라움만큼 보상을 받는 탐험자가 잡음이 나오는 화면 앞에 머무는 까닭은 무엇입니까?",
             "Why does an explorer that is paid for surprise stay in front of a screen of noise?",
         ),
         choices=(
@@ -639,7 +639,7 @@ ask(
                 ),
             ),
             Choice(
-                Bilingual("아무것도 없습니다", "none of them"),
+                Bilingual("그런 방법은 없습니다", "none of them"),
                 Bilingual(
                     "특권 정보는 메타 학습에서만 씁니다. 그래서 새 문제에 쓸 수 있습니다.",
                     "Privileged information is for meta-training only. That is why they work in new problems.",
