@@ -29,6 +29,11 @@ def trainings(method, task):
     return [record(f"results/{method}_{task}_{seed}.json")["test_return"] for seed in range(10)]
 
 
+def informed(method, task):
+    """How much each of the ten seeds found out about the problem, in nats."""
+    return [record(f"results/{method}_{task}_{seed}.json")["metrics"]["information"] for seed in range(10)]
+
+
 def span(values, digits=2):
     return f"{min(values):.{digits}f}~{max(values):.{digits}f}".replace("-", "−")
 
@@ -53,6 +58,8 @@ def lesson_01():
     assert all(bus + foot == 96 for bus, foot in zip(by_bus, on_foot, strict=True))
     released = coupling("perfect explorer, then together", update=100)
     ended = coupling("perfect explorer, then together")
+    told_again = coupling("perfect explorer, then together", "execution_given_exploration")
+    assert sum(able > does for able, does in zip(told_again, ended, strict=True)) == 4
     assert all(after < before for before, after in zip(released, ended, strict=True))
     mirror = coupling("perfect executor, then together", "information")
     kept = [value for value, nats in zip(coupling("perfect executor, then together"), mirror, strict=True) if nats > 3.1]
@@ -78,6 +85,8 @@ def lesson_01():
         f"{span(stuck)}에 이른", f"reach {span(stuck)} and", f"못합니다({worse[0]:.2f})", f"walking ({worse[0]:.2f})",
         f"{span(by_bus, 0)}개에서 옳은 버스", f"right bus in {span(by_bus, 0)},",
         f"직전에 {span(released)}이던 리턴이 {span(ended)}로", f"withdrawn the return is {span(released)}; it ends at {span(ended)},",
+        f"다시 읽어 주면 {span(told_again)}을 법니다. 네 시드에서는", f"it earns {span(told_again)}, in four seeds",
+        f"GRU는 {span(coupling('random MDPs, GRU'), 0)}이었습니다", f"A GRU came to {span(coupling('random MDPs, GRU'), 0)}.",
         f"{len(mirror) - len(kept)}개가 지도를 버립니다. {len(kept)}개는", f"of {len(mirror)} seeds drop it. {len(kept)} read",
         f"{span(longer)}(시드 {len(longer)}개)", f"{span(longer)} ({len(longer)} seeds)",
     ]  # fmt: skip
@@ -99,13 +108,16 @@ def lesson_02():
     return [
         " | ".join(f"{value:.2f}" for value in robot),
         f"옳은 코드는 {span(right)}, 낯선 이의 코드는 {span(strange)}", f"right code is at {span(right)}, the stranger's at {span(strange)}",
-        f"{median(longer):.2f}", f"{median(longer_return):.1f}({span(longer_return, 1)})에서 6.5까지", f"from {after} after",
+        f"{median(longer):.2f}", f"{median(longer_return):.1f}({span(longer_return, 1)})와 6.5의 차이", f"from {after} after",
         f"| 1,600,000 | {usual} | {rl2[1.6e6]} |", f"| 4,800,000 | {after} | {rl2[4.8e6]} |",
         f"{median(grid):.1f}({span(grid, 1)})", f"{median(grid):.1f} held ({span(grid, 1)})",
     ]  # fmt: skip
 
 
 def lesson_03():
+    def emptied(metric):  # 64 updates after λ was turned back
+        return ends("dream_ablations.json", "λ 1 until 576", metric, update=640)
+
     together = span(coupling("together"))
     learners = {name: record("revealing_arm.json")["learners"][name] for name in ("RL2", "DREAM")}
     needed = {name: learner["sizes"]["128"]["mean"] for name, learner in learners.items()}
@@ -114,16 +126,20 @@ def lesson_03():
         for learner in learners.values()
     )
     times = needed["RL2"] / needed["DREAM"]
-    ends = sorted(trainings("rl2", "revealing-arm"))
-    assert [round(end, 2) for end in ends] == [0.14, 0.14, 0.71] + [1.0] * 7
+    returns = sorted(trainings("rl2", "revealing-arm"))
+    assert [round(value, 2) for value in returns] == [0.14, 0.14, 0.71] + [1.0] * 7
     reached = [record(f"results/rl2_revealing-arm_{seed}.json")["seconds_to_target"] for seed in range(10)]
     seconds = [value for value in reached if value is not None]
     assert min(trainings("dream", "revealing-arm")) == 1 and len(seconds) == 7
     assert max(record(f"results/dream_revealing-arm_{seed}.json")["seconds_to_target"] for seed in range(10)) < 2
+    assert rl2_over_log < 2 and dream_over_log < 1
+    left = span(emptied("code_information_max"), 1)
+    assert max(emptied("test_return")) < 0.17
     return [
         f"RL²는 도시에서 {together}에", f"RL² stopped at {together} in",
-        f"RL²의 기울기는 {rl2:.2f}, DREAM은 {dream:.2f}입니다", f"RL² has a slope of {rl2:.2f} and DREAM of {dream:.2f};",
-        f"{rl2_over_log:.2f}와 {dream_over_log:.2f}로", f"{rl2_over_log:.2f} and {dream_over_log:.2f}, on either",
+        f"기울기는 RL²가 {rl2:.2f}, DREAM이 {dream:.2f}입니다", f"RL² has a slope of {rl2:.2f} and DREAM of {dream:.2f};",
+        f"{rl2_over_log:.2f}와 {dream_over_log:.2f}로", f"{rl2_over_log:.2f} and {dream_over_log:.2f}, a little below",
+        f"$z$에는 {left} nat이", f"$z$ still holds {left} nats",
         f"RL²가 {needed['RL2']:,.0f}번, DREAM이 {needed['DREAM']:.0f}번으로 {times:.0f}배",
         f"{needed['RL2']:,.0f} trials against {needed['DREAM']:.0f}, {times:.0f} times",
         f"{min(seconds):.0f}초에서 {max(seconds):.0f}초", f"in {min(seconds):.0f} to {max(seconds):.0f} seconds",
@@ -148,7 +164,10 @@ def lesson_04():
     all_cities = "metacure hurried-bus horizon=20 train_every=1"
     ridden = span(explorer(all_cities, "distractor_buses"), 1)
     worths = span(explorer(all_cities, "knowledge_worth"))
+    later = [record(f"results/metacure_noisy-tv_{seed}.json") for seed in range(10)]
+    watched = span([result["metrics"]["watched"] for result in later], 0)
     claims = [
+        f"{later[0]['updates']:,}번까지 학습한 시드 10개는 {watched}걸음", f"to {later[0]['updates']:,} updates: {watched} step)",
         f"{span(found)} nat을", f"find {span(found)} nats", f"{more:.2f} nat", f"{span(useful)} nat입니다", f"which {span(useful)} are",
         f"{span(dreams)} nat을", f"gets {span(dreams)}.", f"둘 다 {worth.pop():.2f}이고", f"{ridden}대", f"ride {ridden} distractors",
         f"{worths}입니다", f"worth is {worths}",
@@ -181,9 +200,18 @@ def lesson_05():
     kitchen = median(trainings("rl2", "cooking"))
     assert sum(value > 0.46 for value in trainings("dream", "cooking")) == 9
     control = sum(value > 0.46 for value in trainings("rl2-replay", "cooking"))
+    explored = {method: informed(method, "cooking") for method in ("rl2", "rl2-replay")}
+    assert max(explored["rl2"]) == 0 and min(explored["rl2-replay"]) > 2.77  # two of three drawers are log 16 nats
+    redrawn = median(
+        record(f"results/pearl_gridnavi_{seed}.json")["metrics"]["test_return_redrawn"] for seed in range(10)
+    )
+    patient = span(ends("ten_times.json", "rl2 map", "test_return"))
+    assert max(ends("ten_times.json", "rl2 map", "information")) < 1.39  # log 4: what a single bus tells
     return [
-        f"RL²는 {kitchen:.2f}로, 탐험 없이", f"RL² has {kitchen:.2f}, less than",
-        f"부엌에서는 {control}개가 최적", f"In the kitchen, though, {control} are at the optimum",
+        f"않고 {kitchen:.2f}를 법니다", f"while exploring, and gets {kitchen:.2f}.",
+        f"열어 보고({span(explored['rl2-replay'], 1)} nat) {control}개는 최적",
+        f"or more ({span(explored['rl2-replay'], 1)} nats), and {control} are at the optimum",
+        f"다시 뽑은 PEARL도 {redrawn:.1f}뿐", f"redrawn PEARL {redrawn:.1f}:", f"{patient}으로 끝납니다", f"it ends at {patient}:",
         f"시드 8개가 0.80이고, MetaCURE는 {paid}, MAME는 {surprised}, RL²는 {recurrent}입니다",
         f"8 seeds of DREAM have 0.80, MetaCURE {paid}, MAME {surprised} and RL² {recurrent}.",
         f"VariBAD가 {other}, 태스크 추론이 {inferred}, RL²가 {rl2}, PEARL이 {pearl}",

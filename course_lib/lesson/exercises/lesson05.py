@@ -692,7 +692,7 @@ register(
         reference=_report_reference,
         solution=honest_report,
         why=Bilingual(
-            "잡음이 섞인 값들의 최댓값은 그 값들의 기댓값보다 큽니다. 같은 수로 고르고 또 재면 그만큼이 거저 더해집니다. 훈련 문제로 고르면 테스트의 잡음은 "
+            "잡음이 섞인 값들의 최댓값은 그 값들의 기댓값보다 큽니다. 같은 수로 고르고 또 재면 그만큼이 거저 더해집니다. 학습 문제로 고르면 테스트의 잡음은 "
             "고르는 일과 상관이 없으므로 치우치지 않습니다.",
             "The largest of several noisy numbers lies above their expectation. Choose and measure by the same "
             "numbers, and "
@@ -705,7 +705,7 @@ register(
                 "This code uses the test return twice: once to measure. And what else for?",
             ),
             Bilingual(
-                "체크포인트는 훈련 문제의 리턴으로 고르고, 보고는 그 체크포인트의 테스트 리턴으로 하십시오.",
+                "체크포인트는 학습 문제의 리턴으로 고르고, 보고는 그 체크포인트의 테스트 리턴으로 하십시오.",
                 "Choose the checkpoint by the return on training problems; report the test return at that "
                 "checkpoint.",
             ),
@@ -729,7 +729,7 @@ register(
                 "the best training return",
                 _report_train,
                 Bilingual(
-                    "훈련 문제의 최고 리턴을 보고했습니다. 고른 수로 다시 쟀고, 게다가 테스트 문제도 아닙니다.",
+                    "학습 문제의 최고 리턴을 보고했습니다. 고른 수로 다시 쟀고, 게다가 테스트 문제도 아닙니다.",
                     "This reports the best return on training problems: measured by what chose it, and not on the test "
                     "at all.",
                 ),
@@ -738,7 +738,7 @@ register(
                 "the last checkpoint",
                 _report_last,
                 Bilingual(
-                    "마지막 체크포인트입니다. 치우치지 않는 좋은 방법이고 이 강의의 표도 그렇게 만듭니다. 다만 이 연습은 훈련 문제로 **고른** 것을 묻습니다.",
+                    "마지막 체크포인트입니다. 치우치지 않는 좋은 방법이고 이 과정의 표도 그렇게 만듭니다. 다만 이 연습은 학습 문제로 **고른** 것을 묻습니다.",
                     "That is the last checkpoint: a good way, without bias, and how this course makes its table. But "
                     "this "
                     "exercise asks for the one **chosen** on training problems.",
@@ -786,7 +786,7 @@ ask(
             Choice(
                 Bilingual("어딘가에서 시드를 다시 고정합니다", "something fixes the seed again"),
                 Bilingual(
-                    "열 번의 같은 학습입니다. 편차가 0인 표는 끝이 아니라 곡선을 비교해 보아야 합니다. 그래서 이 강의는 모든 난수를 넘겨받은 생성기에서 뽑습니다.",
+                    "열 번의 같은 학습입니다. 편차가 0인 표는 끝이 아니라 곡선을 비교해 보아야 합니다. 그래서 이 과정은 모든 난수를 넘겨받은 생성기에서 뽑습니다.",
                     "It is one training, ten times. Where the spread is 0, compare curves, not ends. That is why every "
                     "draw "
                     "in this course comes from a generator that is handed in.",
@@ -853,8 +853,8 @@ ask(
             Choice(
                 Bilingual("nat을 세고, nat의 가치를 묻지 않아서", "it counts nats and does not ask what a nat is worth"),
                 Bilingual(
-                    "A는 2.08 nat, B는 0.69 nat입니다. 실행은 둘 다에 쓸모가 있으므로 병목도 A를 버리지 않습니다. 둘 다 알아낼 시간이 있으면 차이가 없습니다.",
-                    "A tells 2.08 nats, B 0.69. Execution has a use for both, so the bottleneck keeps A. With time to "
+                    "A는 2.08 nat, B는 0.69 nat입니다. 실행은 둘 다에 쓸모가 있고, λ가 이렇게 작으면 병목도 A를 버리지 않습니다. 둘 다 알아낼 시간이 있으면 차이가 없습니다.",
+                    "A tells 2.08 nats, B 0.69. Execution has a use for both, and at so small a λ the bottleneck keeps A. With time to "
                     "find "
                     "out both there would be no difference.",
                 ),
