@@ -7,6 +7,7 @@ the trainings, on this machine's cores or, with the address of a Dask cluster, o
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
@@ -20,8 +21,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+from torch import Tensor
+
 from course_lib import training
-from course_lib.bilingual import Bilingual, CourseError, known_or_error
+from course_lib.agents.snapshot import Snapshot
+from course_lib.bilingual import Bilingual, CourseError, known_or_error, shown_as_sentence
 from course_lib.tasks import TASKS, task_name
 
 REACHED = 0.95  # of the optimum, kept to the end, is the target whose seconds are told
@@ -129,7 +133,14 @@ def versions() -> dict[str, str]:
     return dict(python=".".join(map(str, sys.version_info[:3])), **installed)
 
 
-# -- many curves in one file: what the scripts in figures/ record --------------------------------------------------
+def write_whole(path: Path, content: bytes) -> None:
+    """To a temporary name, then renamed: a file of this name is always whole."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
+
+
+# -- what the scripts in figures/ share: many curves in one file, recordings, commands -----------------------------
 
 
 def run_missing(
@@ -152,9 +163,7 @@ def run_missing(
             continue
         rows = one_run(variant, seed)
         runs.setdefault(variant, {})[str(seed)] = rows
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(recorded), encoding="utf-8")
-        os.replace(partial, path)
+        write_whole(path, json.dumps(recorded).encode("utf-8"))
         print(variant, seed, rows[-1], flush=True)
 
 
@@ -169,14 +178,49 @@ def print_ends(path: Path, names: Iterable[str]) -> None:
                 print(f"  {name}: median {statistics.median(values):.3f}, from {min(values):.3f} to {max(values):.3f}")
 
 
+def record_anew(snapshots: Iterator[Snapshot], path: Path, keep: Tensor | None = None) -> Iterator[Snapshot]:
+    """Pass a stream on and keep it, as ``training.record`` does; but only when it has ended does it take the place of
+    the recording that ``path`` holds, so that an interrupted training leaves the one that ships with the course."""
+    unfinished = path.with_name(path.name + ".unfinished.partial")
+    try:
+        yield from training.record(snapshots, unfinished, keep)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def main(commands: dict[str, Callable[..., None]], usual: str = "table") -> int:
+    """Do what the command line names first, with what else it says, and return the exit status of the program.
+
+    Args:
+        commands: name → what is done. Each word after the name is an argument.
+        usual: the command if none is named.
+    """
+    name, *more = sys.argv[1:] or [usual]
+    try:
+        command = known_or_error(commands, name, Bilingual("명령", "command"))
+        try:
+            inspect.signature(command).bind(*more)
+        except TypeError as error:
+            said = " ".join(more)
+            raise CourseError(
+                Bilingual(
+                    f"'{name}' 뒤에는 '{said}'을(를) 쓸 수 없습니다. '{name}'만 주십시오.",
+                    f"After '{name}' there can't be '{said}'. Give '{name}' alone.",
+                )
+            ) from error
+        command(*more)
+    except CourseError as error:
+        return shown_as_sentence(error)
+    return 0
+
+
 # -- one file a training ----------------------------------------------------------------------------------------
 
 
 def write_result(result: dict, path: Path) -> None:
-    """To a temporary name, then renamed: a file of this name is always whole."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(result, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    """As a file that is always whole."""
+    write_whole(path, (json.dumps(result, ensure_ascii=False) + "\n").encode("utf-8"))
 
 
 def read_result(cell: Cell, folder: Path, overrides: dict | None = None) -> dict | None:

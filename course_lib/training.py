@@ -6,12 +6,16 @@ yields it back, so that whatever draws a training also draws a recording, withou
 
 from __future__ import annotations
 
+import inspect
 import os
 import pickle
+import reprlib
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import NoneType, UnionType
+from typing import get_args, get_type_hints
 
 import torch
 
@@ -46,6 +50,15 @@ METHODS = {
     "task-inference": Method(task_inference.train, task_inference.SETTINGS),
 }
 
+KINDS = {  # of values that a setting may have: what a learner is told to give
+    int: Bilingual("정수", "a whole number"),
+    float: Bilingual("수", "a number"),
+    bool: Bilingual("True나 False", "True or False"),
+    str: Bilingual("문자열", "a string"),
+    NoneType: Bilingual("None", "None"),
+}
+LEAST = {"updates": 0, "evaluate_every": 1}  # settings that every method counts by
+
 
 def method_settings(method: str, task: str, **overrides):
     """The settings of a method on a task, with some of them replaced.
@@ -54,7 +67,7 @@ def method_settings(method: str, task: str, **overrides):
     those of "bandit pulls=100" rather than those of "bandit".
 
     Raises:
-        CourseError: unknown method, task, option of the task, or setting.
+        CourseError: unknown method, task, option of the task, or setting; a value that the setting can't have.
     """
     found = known_or_error(METHODS, method, Bilingual("방법", "method"))
     bare, options = named_options(task)
@@ -72,10 +85,46 @@ def method_settings(method: str, task: str, **overrides):
         if other == bare and set(theirs) <= {f"{o}={v}" for o, v in options.items()} and len(theirs) > most:
             closest, most = name, len(theirs)
     settings = found.settings[closest]
-    names = [f.name for f in fields(settings)]
-    for name in overrides:
-        known_or_error(dict.fromkeys(names), name, Bilingual("설정", "setting"))
+    hints = get_type_hints(type(settings))
+    for name, value in overrides.items():
+        hint = known_or_error({f.name: hints[f.name] for f in fields(settings)}, name, Bilingual("설정", "setting"))
+        require_setting(name, value, get_args(hint) if isinstance(hint, UnionType) else (hint,))
     return replace(settings, **overrides)
+
+
+def require_setting(name: str, value: object, kinds: tuple[type, ...]) -> None:
+    """Refuse a value that a setting can't have, before anything is trained with it.
+
+    Args:
+        kinds: what the setting may be. A method of the learner's own may have others than ours, which aren't looked at.
+    Raises:
+        CourseError: the value is of none of these kinds, or too small.
+    """
+    if not set(kinds) <= KINDS.keys():
+        return
+    # An integer will do for a number; True and False, integers to Python, are none to a reader.
+    accepted = (*kinds, int) if float in kinds else kinds
+    fits = isinstance(value, accepted) and (bool in kinds or not isinstance(value, bool))
+    if not fits:
+        expected = Bilingual(*(between.join(words) for between, words in zip(
+            (" 또는 ", " or "), zip(*(KINDS[kind] for kind in kinds), strict=True), strict=True
+        )))  # fmt: skip
+        raise refused(Bilingual(f"설정 {name}", f"setting {name}"), value, expected)
+    if name in LEAST and value < LEAST[name]:
+        least = LEAST[name]
+        expected = Bilingual(f"{least} 이상의 정수", f"a whole number of at least {least}")
+        raise refused(Bilingual(f"설정 {name}", f"setting {name}"), value, expected)
+
+
+def refused(what: Bilingual, value: object, expected: Bilingual) -> CourseError:
+    """What is said of a value that can't be used, such as "The seed can't be '0'. Give a whole number."."""
+    got = reprlib.repr(value)
+    return CourseError(
+        Bilingual(
+            f"{what.ko}에는 {got}을(를) 쓸 수 없습니다. 다음을 주십시오: {expected.ko}.",
+            f"The {what.en} can't be {got}. Give {expected.en}.",
+        )
+    )
 
 
 def stream(
@@ -97,12 +146,22 @@ def stream(
         functions: the learner's own functions, in place of the reference ones (see the method's ``train``).
         overrides: settings to replace, such as ``updates=50``.
     Raises:
-        CourseError: unknown method, task, option of the task, or setting; a checkpoint of another one.
+        CourseError: unknown method, task, option of the task, setting, device or function; a seed or the value of a
+            setting that can't be; a checkpoint that is none, or one of another method or task.
     """
     settings = method_settings(method, task, **overrides)
     made = make_task(task)
-    if resume is not None and (resume.get("method"), resume.get("task")) != (method, made.name):
-        of = f"{resume.get('method')} {resume.get('task')}"
+    if resume is not None and not (isinstance(resume, dict) and {"method", "task"} <= resume.keys()):
+        raise CourseError(
+            Bilingual(
+                f"resume에는 체크포인트(snapshot.checkpoint()가 준 dict)를 주십시오. 받은 값: {reprlib.repr(resume)}. 저장한 "
+                "파일은 course_lib.training의 load_whole로 읽습니다: resume=load_whole('파일 이름').",
+                f"resume takes a checkpoint, the dict that snapshot.checkpoint() gave. Got {reprlib.repr(resume)}. A "
+                "saved file is read by load_whole of course_lib.training: resume=load_whole('name of the file').",
+            )
+        )
+    if resume is not None and (resume["method"], resume["task"]) != (method, made.name):
+        of = f"{resume['method']} {resume['task']}"
         raise CourseError(
             Bilingual(
                 f"이 체크포인트는 {of}의 것이고 {method} {made.name}의 것이 아닙니다. "
@@ -111,8 +170,45 @@ def stream(
                 "Give one saved by the same method on the same task of the same size.",
             )
         )
-    generator = torch.Generator(device).manual_seed(seed)
-    return METHODS[method].train(made, settings, generator, resume, **(functions or {}))
+    functions = checked_functions(method, functions or {})
+    return METHODS[method].train(made, settings, seeded(seed, device), resume, **functions)
+
+
+def seeded(seed: int, device: str) -> torch.Generator:
+    """The generator of a training.
+
+    Raises:
+        CourseError: the seed is no integer of 64 bits, or there is no such device.
+    """
+    if not isinstance(seed, int) or isinstance(seed, bool) or not -(2**63) <= seed < 2**64:
+        raise refused(Bilingual("시드", "seed"), seed, Bilingual("64비트 정수", "a whole number of 64 bits"))
+    try:
+        generator = torch.Generator(device)
+    except (RuntimeError, TypeError) as error:
+        known = Bilingual("'cpu' 또는 NVIDIA GPU가 있으면 'cuda'", "'cpu' or, where there is an NVIDIA GPU, 'cuda'")
+        raise refused(Bilingual("장치", "device"), device, known) from error
+    return generator.manual_seed(seed)
+
+
+def checked_functions(method: str, functions: dict[str, Callable]) -> dict[str, Callable]:
+    """The learner's own functions, if the method takes them: ``train`` names those by keywords only.
+
+    Raises:
+        CourseError: they come in no dict, one has an unknown name, or one is no function.
+    """
+    if not isinstance(functions, dict):
+        expected = Bilingual("이름과 함수의 dict", "a dict of names and functions")
+        raise refused(Bilingual("인자 functions", "argument functions"), functions, expected)
+    takes = {
+        one.name: one
+        for one in inspect.signature(METHODS[method].train).parameters.values()
+        if one.kind is one.KEYWORD_ONLY and (callable(one.default) or "Callable" in str(one.annotation))
+    }
+    for name, function in functions.items():
+        known_or_error(takes, name, Bilingual("함수", "function"))
+        if not callable(function):
+            raise refused(Bilingual(f"함수 {name}", f"function {name}"), function, Bilingual("함수", "a function"))
+    return functions
 
 
 def use_one_thread() -> None:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from course_lib.results import Cell
+from course_lib.results import Cell, write_whole
 from course_lib.tasks import make_task
 from course_lib.views.results import results_png
 from figures import revealing_arm
@@ -33,7 +33,7 @@ def draw_results(recorded: Path, folder: Path) -> list[Path]:
         title = make_task(task).title
         titles[task] = "  ".join([f"{title.ko}\n{title.en}", *task.split()[1:]])  # with its size, if any
     path = folder / "results.png"
-    revealing_arm.write_whole(path, results_png(trainings, titles, "학습한 초 · seconds of training"))
+    write_whole(path, results_png(trainings, titles, "학습한 초 · seconds of training"))
     return [path]
 
 

@@ -23,7 +23,6 @@ the grid ends at 10 lists, as everywhere at n = 500, to save time, and more list
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from functools import partial
@@ -34,6 +33,7 @@ import torch
 from course_lib.exact import bandit_algorithms as classic
 from course_lib.exact.bandits import bandit_information
 from course_lib.exact.gittins import gittins_indices
+from course_lib.results import main, versions, write_whole
 
 RESULTS = Path(__file__).with_suffix(".json")
 
@@ -148,7 +148,7 @@ def run() -> None:
     torch.set_num_threads(1)
     done = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     done["command"] = "python -m figures.classic_bandits run"
-    done["versions"] = dict(python=sys.version.split()[0], torch=torch.__version__)
+    done["versions"] = versions()
     table = done.setdefault("table", {})
     # The dear columns last, and of the variants of OTS the settings that tell them apart.
     order = [name for name in (*COLUMNS, *VARIANTS) if name not in ("ts", "ots")] + ["ts", "ots"]
@@ -158,9 +158,7 @@ def run() -> None:
             if name in cells or not wanted(name, n, k):
                 continue
             cells[name] = one_cell(name, n, k)
-            partial_file = RESULTS.with_suffix(".partial")
-            partial_file.write_text(json.dumps(done, indent=1), encoding="utf-8")
-            os.replace(partial_file, RESULTS)
+            write_whole(RESULTS, json.dumps(done, indent=1).encode("utf-8"))
             print(n, k, name, cells[name], flush=True)
 
 
@@ -177,4 +175,4 @@ def table() -> None:
 
 
 if __name__ == "__main__":
-    {"run": run, "table": table}[sys.argv[1] if len(sys.argv) > 1 else "table"]()
+    sys.exit(main({"run": run, "table": table}))

@@ -31,7 +31,6 @@ What comes out, and what it says about the table:
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from functools import partial
@@ -41,6 +40,7 @@ import torch
 
 from course_lib.exact import mdp_algorithms as classic
 from course_lib.exact.random_mdps import TRUE_PRIOR, mdp_information, mdp_values
+from course_lib.results import main, versions, write_whole
 from course_lib.tasks import make_task
 
 RESULTS = Path(__file__).with_suffix(".json")
@@ -183,16 +183,14 @@ def run() -> None:
     torch.set_num_threads(1)
     done = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     done["command"] = "python -m figures.classic_mdps run"
-    done["versions"] = dict(python=sys.version.split()[0], torch=torch.__version__)
+    done["versions"] = versions()
     done.setdefault("oracle", oracle())
     table = done.setdefault("table", {})
     for name in (*ALGORITHMS, *TRUE, *AS_RELEASED):
         if name in table:
             continue
         table[name] = one_column(name)
-        partial_file = RESULTS.with_suffix(".partial")
-        partial_file.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial_file, RESULTS)
+        write_whole(RESULTS, (json.dumps(done, indent=1) + "\n").encode("utf-8"))
         print(name, table[name], flush=True)
 
 
@@ -211,4 +209,4 @@ def table() -> None:
 
 
 if __name__ == "__main__":
-    {"run": run, "table": table}[sys.argv[1] if len(sys.argv) > 1 else "table"]()
+    sys.exit(main({"run": run, "table": table}))

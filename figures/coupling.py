@@ -17,10 +17,10 @@ from pathlib import Path
 
 import torch
 
-from course_lib.results import print_ends, run_missing
+from course_lib.results import main, print_ends, record_anew, run_missing
 from course_lib.tasks import Trials
 from course_lib.tasks.city import RIDE
-from course_lib.training import record, stream
+from course_lib.training import stream
 
 RESULTS = Path(__file__).with_suffix(".json")
 SHOWN = ("test_return", "information", "execution_given_exploration", "by_bus", "on_foot", "seconds", "env_steps")
@@ -92,9 +92,9 @@ def record_together() -> None:
     torch.set_num_threads(1)
     keep = torch.arange(24) * 4 + torch.arange(24) % 4
     training = stream("rl2", "map", seed=0, updates=300, evaluate_every=20)
-    for snapshot in record(training, RESULTS.with_name("rl2_map.recording"), keep):
+    for snapshot in record_anew(training, RESULTS.with_name("rl2_map.recording"), keep):
         print(snapshot.update, snapshot.metrics["test_return"], flush=True)
 
 
 if __name__ == "__main__":
-    {"run": run, "table": table, "record": record_together}[sys.argv[1] if len(sys.argv) > 1 else "table"]()
+    sys.exit(main({"run": run, "table": table, "record": record_together}))

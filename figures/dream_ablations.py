@@ -22,9 +22,10 @@ from torch import Tensor
 from course_lib.agents import dream
 from course_lib.agents.curious import looked_at
 from course_lib.agents.networks import linear
-from course_lib.results import print_ends, run_missing
+from course_lib.bilingual import Bilingual, known_or_error
+from course_lib.results import main, print_ends, record_anew, run_missing
 from course_lib.tasks import make_task
-from course_lib.training import record, stream
+from course_lib.training import stream
 
 RESULTS = Path(__file__).with_suffix(".json")
 
@@ -111,6 +112,8 @@ def one_run(variant: str, seed: int) -> list[dict]:
 
 def run(*variants: str) -> None:
     """Train what is not there yet: of these variants, or of all."""
+    for variant in variants:
+        known_or_error(VARIANTS, variant, Bilingual("변형", "variant"))
     wanted = [(variant, seed) for seed in SEEDS for variant in variants or VARIANTS]
     run_missing(RESULTS, "python figures/dream_ablations.py run", wanted, one_run)
 
@@ -125,9 +128,9 @@ def record_map() -> None:
     torch.set_num_threads(1)
     keep = torch.arange(24) * 4 + torch.arange(24) % 4
     training = stream("dream", "map", seed=0, evaluate_every=96)
-    for snapshot in record(training, RESULTS.with_name("dream_map.recording"), keep):
+    for snapshot in record_anew(training, RESULTS.with_name("dream_map.recording"), keep):
         print(snapshot.update, snapshot.metrics["test_return"], flush=True)
 
 
 if __name__ == "__main__":
-    {"run": run, "table": table, "record": record_map}[sys.argv[1] if len(sys.argv) > 1 else "table"](*sys.argv[2:])
+    sys.exit(main({"run": run, "table": table, "record": record_map}))

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from course_lib.agents import curious, dream, mame, metacure
-from course_lib.results import print_ends, run_missing
+from course_lib.results import main, print_ends, run_missing
 from course_lib.tasks import make_task
 
 RESULTS = Path(__file__).with_suffix(".json")
@@ -72,4 +72,4 @@ def table() -> None:
 
 
 if __name__ == "__main__":
-    {"run": run, "table": table}[sys.argv[1] if len(sys.argv) > 1 else "table"]()
+    sys.exit(main({"run": run, "table": table}))

@@ -25,7 +25,6 @@ episodes, and in all of them after two when z is held.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -34,6 +33,7 @@ import torch
 
 from course_lib.exact import grid_navi
 from course_lib.exact.posterior_sampling import HELD, PosteriorSampling, returns_by_episode
+from course_lib.results import main, versions, write_whole
 from course_lib.tasks import play
 from course_lib.tasks.grid_navi import Corridor, GridNavi, HiddenGoal
 
@@ -96,14 +96,12 @@ def run() -> None:
         rows[agent]["expected"] = expected
     result = dict(
         command="python -m figures.grid_navi run",
-        versions=dict(python=sys.version.split()[0], torch=torch.__version__),
+        versions=versions(),
         seeds=list(SEEDS),
         gridnavi=rows,
         corridor={f"posterior sampling, {held}": sampled_row(corridor, held) for held in ("episode", "step")},
     )
-    partial = RESULTS.with_suffix(".partial")
-    partial.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    os.replace(partial, RESULTS)
+    write_whole(RESULTS, json.dumps(result, indent=1).encode("utf-8"))
     table()
 
 
@@ -122,4 +120,4 @@ def table() -> None:
 
 
 if __name__ == "__main__":
-    {"run": run, "table": table}[sys.argv[1] if len(sys.argv) > 1 else "table"]()
+    sys.exit(main({"run": run, "table": table}))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from course_lib.exact.posterior_sampling import last_return_once_found
 from course_lib.lesson.exercises.lesson02 import strangers_product
-from course_lib.results import print_ends, run_missing
+from course_lib.results import main, print_ends, run_missing
 from course_lib.training import stream
 
 RESULTS = Path(__file__).with_suffix(".json")
@@ -56,4 +56,4 @@ def table() -> None:
 
 
 if __name__ == "__main__":
-    {"run": run, "table": table}[sys.argv[1] if len(sys.argv) > 1 else "table"]()
+    sys.exit(main({"run": run, "table": table}))

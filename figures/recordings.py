@@ -9,15 +9,16 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from course_lib.agents.evaluation import evaluation_trials
+from course_lib.results import main, record_anew, versions, write_whole
 from course_lib.tasks import make_task
-from course_lib.training import record, stream
+from course_lib.training import stream
 from course_lib.views.panels import one_of_each
 
 RESULTS = Path(__file__).with_suffix(".json")
@@ -32,16 +33,14 @@ def run(method: str) -> None:
     name = f"{method}_{task}.recording"
     keep = one_of_each(evaluation_trials(make_task(task))[0].index, kept)
     training = stream(method, task, seed=0, evaluate_every=20, **settings)
-    for snapshot in record(training, RESULTS.with_name(name), keep):
+    for snapshot in record_anew(training, RESULTS.with_name(name), keep):
         print(snapshot.update, round(snapshot.metrics["test_return"], 2), flush=True)
     done = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else dict(recordings={})
     done["command"] = f"python figures/recordings.py {method}"
-    done["versions"] = dict(python=sys.version.split()[0], torch=torch.__version__)
+    done["versions"] = versions()
     done["recordings"][name] = dict(seed=0, update=snapshot.update, test_return=round(snapshot.metrics["test_return"], 4))
-    partial = RESULTS.with_suffix(".partial")
-    partial.write_text(json.dumps(done, indent=1), encoding="utf-8")
-    os.replace(partial, RESULTS)
+    write_whole(RESULTS, json.dumps(done, indent=1).encode("utf-8"))
 
 
 if __name__ == "__main__":
-    run(sys.argv[1])
+    sys.exit(main({method: partial(run, method) for method in RECORDED}, usual=""))

@@ -5,12 +5,15 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from course_lib import cli
+from course_lib import cli, training
+from course_lib.training import replay
 from figures import __main__ as figures
+from figures import coupling, dream_ablations, recordings
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "figures"
@@ -101,3 +104,39 @@ def test_drawing_again_draws_the_same(drawn, tmp_path):
 def test_make_figures_draws_them():
     planned = subprocess.run(["make", "-n", "figures"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ".venv/bin/python -m figures" in planned.stdout
+
+
+@pytest.mark.parametrize(
+    "command, known",
+    [
+        (["-m", "figures.grid_navi", "tabel"], "run, table"),
+        (["figures/recordings.py"], "pearl, varibad"),
+        (["figures/dream_ablations.py", "run", "botleneck"], "no bottleneck"),
+    ],
+)
+def test_a_script_that_is_told_what_it_does_not_know_says_what_it_does(command, known):
+    told = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
+    assert told.returncode == 2 and known in told.stderr and "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    "module, again, name",
+    [
+        (coupling, coupling.record_together, "rl2_map.recording"),
+        (dream_ablations, dream_ablations.record_map, "dream_map.recording"),
+        (recordings, lambda: recordings.run("pearl"), "pearl_point-robot.recording"),
+    ],
+)
+def test_recording_again_leaves_what_ships_until_it_is_whole(module, again, name, monkeypatch, tmp_path):
+    def interrupted(*_, **__):
+        yield next(replay(FOLDER / name))
+        raise KeyboardInterrupt
+
+    shutil.copy(FOLDER / name, tmp_path)
+    monkeypatch.setattr(module, "RESULTS", tmp_path / "a.json")
+    monkeypatch.setattr(module, "stream", interrupted)
+    monkeypatch.setattr(training, "snapshot_to_dict", lambda snapshot, keep: {})  # it was thinned out already
+    with pytest.raises(KeyboardInterrupt):
+        again()
+    assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == [name]

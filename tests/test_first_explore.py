@@ -56,19 +56,6 @@ def test_the_explorer_is_paid_what_it_did_for_exploitation_and_never_its_own_rew
     assert torch.equal(first_explore.exploit_reward(explored, exploited), exploited)
 
 
-def test_the_papers_own_signals_against_a_loop():
-    explored, exploited = torch.randint(0, 4, (2, 20, 6), generator=generator()).float()
-    surpasses = first_explore.surpasses_so_far(explored, exploited)
-    highest = first_explore.highest_so_far(explored, exploited)
-    assert surpasses.shape == (20, 5) and highest.shape == (20, 6)
-    for b in range(20):
-        for t in range(6):
-            before = max([-math.inf, *explored[b, :t].tolist()])
-            assert bool(highest[b, t]) == (exploited[b, t] >= before)
-            if t < 5:  # exploration t, followed by exploitation t + 1
-                assert bool(surpasses[b, t]) == (exploited[b, t + 1] > before)
-
-
 def test_the_worth_of_exploring_against_a_loop():
     explored, exploited = torch.randn(2, 9, 4, generator=generator())
     worth = first_explore.worth_of_exploring(explored, exploited, 6)
@@ -246,14 +233,6 @@ def test_the_explorer_can_be_paid_by_either(paid_by):
     whole = torch.stack(met)
     assert whole.shape == (4, 64, 6)
     assert bool(((whole == 0) | (whole == 1)).all()) == (paid_by == "return")
-
-
-def test_the_papers_signals_can_be_trained_with():
-    *_, last = first_explore.train(
-        TINY, first_explore.Settings(**SMALL, paid_by="return"), generator(),
-        pay_explorer=first_explore.surpasses_so_far, pay_exploiter=first_explore.highest_so_far,
-    )  # fmt: skip
-    assert math.isfinite(last.metrics["test_return"])
 
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence():

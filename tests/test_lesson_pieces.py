@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from course_lib.lesson import (
 from course_lib.lesson.exercise import exercises_of
 from course_lib.lesson.start import recorded, recording
 from course_lib.results import Cell
+from course_lib.tasks import make_task
 
 start = importlib.import_module("course_lib.lesson.start")  # of the package, the name is its function's
 SOURCES = sorted((Path(__file__).parents[1] / "notebooks" / "source").glob("0[1-9]_*.md"))
@@ -196,9 +198,9 @@ def test_our_own_row_is_the_median_of_all_ten_seeds_or_was_not_run(monkeypatch, 
 
     settings_of_today = of_seed[3].read_text(encoding="utf-8")
     of_seed[3].write_text(settings_of_today.replace('"updates": ', '"updates": 1'), encoding="utf-8")
-    assert "RL² (median of 10 seeds)실행 안 함 not run6.7" in shown(classics.classic_bandits_table)
+    assert "RL² (median of 10 seeds)학습 안 함 not run6.7" in shown(classics.classic_bandits_table)
     of_seed[3].unlink()
-    assert "RL² (median of 10 seeds)실행 안 함 not run6.7" in shown(classics.classic_bandits_table)
+    assert "RL² (median of 10 seeds)학습 안 함 not run6.7" in shown(classics.classic_bandits_table)
 
 
 def test_a_picture_has_every_seed(monkeypatch):
@@ -208,6 +210,132 @@ def test_a_picture_has_every_seed(monkeypatch):
     dreaming.distractor_figure()
     points = [len(line.get_xdata()) for line in drawn[0].axes[0].lines if line.get_marker() in "os^v"]
     assert points == [len(runs[variant]) for variant in dreaming.SQUEEZED]
+
+
+def beginning_of(monkeypatch, tmp_path, name, part, *gone):
+    """A file of measurements as an interrupted one leaves it: without the parts ``gone``, else as it ships."""
+    content = json.loads((start.figures_folder() / name).read_text(encoding="utf-8"))
+    for one in gone:
+        within = content[part]
+        *outer, last = one.split("/")
+        for step in outer:
+            within = within[step]
+        del within[last]
+    (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
+    monkeypatch.setattr(start, "figures_folder", lambda: tmp_path)
+
+
+@pytest.mark.parametrize(
+    "show, name, part, gone",
+    [
+        (results.coupling_figure, "coupling.json", "runs", "perfect explorer"),
+        (dreaming.distractor_figure, "dream_ablations.json", "runs", "no bottleneck"),
+        (dreaming.revealing_arm_figure, "revealing_arm.json", "learners", "DREAM"),
+        (classics.classic_bandits_table, "classic_bandits.json", "table", "n=100 k=5"),
+        (classics.classic_bandits_table, "classic_bandits.json", "table", "n=100 k=5/gittins"),
+        (classics.classic_mdps_table, "classic_mdps.json", "table", "beb, true prior"),
+    ],
+)
+def test_what_an_interrupted_measurement_lacks_is_named(show, name, part, gone, monkeypatch, tmp_path):
+    beginning_of(monkeypatch, tmp_path, name, part, gone)
+    with pytest.raises(CourseError) as said:
+        show()
+    for message in said.value.message:
+        assert f"git restore figures/{name}" in message and gone.split("/")[-1] in message
+
+
+@pytest.mark.parametrize(
+    "show, name, gone",
+    [
+        (results.coupling_table, "coupling.json", "perfect explorer"),
+        (dreaming.cost_table, "dream_ablations.json", "cost 0.05"),
+        (other_solutions.noisy_tv_table, "explorers.json", "mame noisy-tv"),
+        (lambda: sampling.in_vain_table(1), "pearl.json", "three times as long"),
+    ],
+)
+def test_what_was_not_run_has_a_row_that_says_so(show, name, gone, monkeypatch, tmp_path, shown):
+    whole = shown(show)
+    beginning_of(monkeypatch, tmp_path, name, "runs", gone)
+    text = shown(show)
+    assert "not run" not in whole and re.search(r"0( seeds\))?학습 안 함 not run", text)
+    assert text.count("…") < whole.count("…")
+
+
+def test_a_number_that_a_seed_lacks_is_left_open(shown):
+    runs = {"a": {"0": [dict(gain=1.0)], "1": [dict(loss=1.0)]}}
+    variants, columns = {"a": Bilingual("가", "A")}, {"gain": Bilingual("이득", "gain")}
+    assert "–" in shown(lambda: results.table_of_runs(runs, variants, columns))
+
+
+def test_a_figure_without_any_training_is_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.setattr(head_to_head, "figures_folder", lambda: tmp_path)
+    with pytest.raises(CourseError, match="no training to show"):
+        head_to_head.results_figure()
+    monkeypatch.setattr(start, "figures_folder", lambda: tmp_path)
+    (tmp_path / "ten_times.json").write_text('{"runs": {}}', encoding="utf-8")
+    for show in (head_to_head.ten_times_figure, head_to_head.ten_times_table):
+        with pytest.raises(CourseError, match="git restore figures/ten_times.json"):
+            show()
+
+
+def test_a_misspelt_task_is_not_said_to_be_not_run(shown):
+    with pytest.raises(CourseError, match="homework-map"):
+        head_to_head.results_table("mapp")
+    mine = next(one for one in head_to_head.trainings_on_disk() if one["task"] == "map") | dict(task="my-town")
+    assert "my-town" in shown(lambda: head_to_head.results_table("my-town", more=[mine]))
+
+
+@pytest.mark.parametrize("compute", [head_to_head.exact_predictions, head_to_head.exact_lanes])
+def test_what_is_exact_is_computed_by_name_and_refused_for_other_kinds_of_task(compute, shown):
+    assert {*compute("homework-map")} & {"optimum"}
+    for task in ("gridnavi", "point-robot", "bandit", make_task("random-mdp"), 5):
+        with pytest.raises(CourseError, match="such as map"):
+            compute(task)
+    with pytest.raises(CourseError, match="homework-map"):
+        compute("mapp")
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        (dict(cell=(9, 9)), "no goal at"), (dict(cell=3), "no goal at"), (dict(robot_problem=100), "from 0 to 99"),
+        (dict(robot_problem=-1), "from 0 to 99"), (dict(robot_problem="first"), "from 0 to 99"),
+    ],
+)  # fmt: skip
+def test_a_goal_that_is_not_there_is_said(given, said):
+    with pytest.raises(CourseError, match=said):
+        sampling.walks_figure(**given)
+
+
+def test_a_snapshot_that_the_figures_of_pearl_cannot_draw_is_said():
+    pearls, others = (list(recording(name))[-1] for name in ("pearl_point-robot", "varibad_gridnavi"))
+    for rows, said in (((0, 99), "from 0 to 19"), (3, "tuple"), ((), "tuple"), (("a",), "from 0 to 19")):
+        with pytest.raises(CourseError, match=said):
+            sampling.posterior_figure(pearls, rows=rows)
+    for wrong in (others, replace(pearls, spread=None), replace(pearls, trials=None), 3):
+        with pytest.raises(CourseError, match="on the point robot"):
+            sampling.posterior_figure(wrong)
+    for wrong in (others, replace(pearls, metrics={}), 3):
+        with pytest.raises(CourseError, match="on the point robot"):
+            sampling.first_episodes_figure({"PEARL": wrong})
+    for wrong in ({}, pearls):
+        with pytest.raises(CourseError, match="dict of names"):
+            sampling.first_episodes_figure(wrong)
+    assert "data:image/png" in sampling.first_episodes_figure({"PEARL": pearls}).data  # a name in either language
+
+
+def of_a_learner():
+    """No function of the course."""
+
+
+of_a_learner.__code__ = of_a_learner.__code__.replace(co_filename="<ipython-input-1>")
+
+
+@pytest.mark.parametrize("thing, name", [(of_a_learner, "of_a_learner"), (5, "5"), (len, "len")])
+def test_what_the_course_has_not_written_is_not_shown(thing, name):
+    for show in (show_code, lambda thing: show_lines(thing, "a", "b")):
+        with pytest.raises(CourseError, match=f"`{name}` is no function or class of this course"):
+            show(thing)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)

@@ -363,10 +363,12 @@ def test_the_sweep_notices_every_goal_in_34_steps():
     moves = torch.diff(F.pad(sweep.positions, (0, 0, 1, 0)), dim=1)  # from the start (0, 0)
     assert float(moves.abs().max()) <= 0.1 + 1e-9
     trials = play(task, EVERY, generator(), exact.SweepThenGo(task))
-    steps = exact.steps_until_paid(trials)
+    paid = trials.reward > 0
+    assert bool(paid.any(dim=1).all())
+    steps = 1 + paid.float().argmax(dim=1)  # until the first reward
     assert int(steps.max()) == 34 and float(steps.double().mean()) == pytest.approx(19.99)
     assert int((steps <= 20).sum()) == 63
-    found = (trials.reward > 0).cummax(dim=1).values.roll(1, dims=1)
+    found = paid.cummax(dim=1).values.roll(1, dims=1)
     found[:, 0] = False
     for t in range(40):  # until something pays, the same is done in every problem
         assert len(trials.action[~found[:, t], t].unique(dim=0)) <= 1
@@ -392,13 +394,6 @@ def test_a_finer_grid_finds_no_worse_and_the_bound_is_above():
         bound = exact.frontiers(20, 100, begin, 0.02, at_most=True)
         for step in range(21):
             assert coarse[step].max() <= fine[step].max() <= bound[step].max()
-
-
-def test_steps_until_paid_counts_from_one_and_says_if_never():
-    task, trials = wandered(count=50)
-    for lane, steps in enumerate(exact.steps_until_paid(trials).tolist()):
-        paid = trials.reward[lane].nonzero()[:, 0].tolist()
-        assert steps == (paid[0] + 1 if paid else 31)
 
 
 # -- references ----------------------------------------------------------------------------------------------

@@ -277,3 +277,44 @@ def test_where_there_is_no_font_with_hangul_the_picture_is_in_english(monkeypatc
         if font
         else ("A city with a map  arms=10", "seconds")
     )
+
+
+# -- what the scripts in figures/ share --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words, status, done, said",
+    [
+        ([], 0, [("table",)], ""),
+        (["run"], 0, [("run",)], ""),
+        (["run", "a", "b"], 0, [("run", "a", "b")], ""),
+        (["tabel"], 2, [], "There is no command 'tabel'. Give one of: run, table."),
+        (["table", "a"], 2, [], "After 'table' there can't be 'a'."),
+    ],
+)
+def test_a_script_does_what_it_is_told_or_says_what_it_can_do(words, status, done, said, monkeypatch, capsys):
+    called = []
+    commands = {"run": lambda *more: called.append(("run", *more)), "table": lambda: called.append(("table",))}
+    monkeypatch.setattr("sys.argv", ["script", *words])
+    assert results.main(commands) == status
+    assert called == done and said in capsys.readouterr().err
+
+
+def test_only_a_recording_that_is_whole_takes_the_place_of_another(tmp_path):
+    path = tmp_path / "a.recording"
+    seen = list(training.stream("rl2", "map", updates=0, trials=24))
+    list(training.record(iter(seen * 3), path))
+    before = path.read_bytes()
+
+    def interrupted():
+        yield seen[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(results.record_anew(interrupted(), path))
+    watched = results.record_anew(iter(seen * 2), path)
+    next(watched)
+    watched.close()  # as when Ctrl-C comes while a snapshot is looked at
+    assert path.read_bytes() == before and [one.name for one in tmp_path.iterdir()] == ["a.recording"]
+    assert len(list(results.record_anew(iter(seen * 2), path))) == 2 == len(list(training.replay(path)))
+    assert [one.name for one in tmp_path.iterdir()] == ["a.recording"]

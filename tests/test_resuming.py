@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from course_lib import training as streams
 from course_lib.agents.resuming import Progress, require_finite
 from course_lib.bilingual import CourseError
 from course_lib.tasks import make_task
@@ -112,3 +113,23 @@ def test_a_diverged_training_stops_with_what_to_change(bad):
     ko, en = error.value.message
     assert "7번째" in ko and "policy_rate, encoder_rate를 절반" in ko
     assert "update 7" in en and "half the policy_rate and encoder_rate" in en
+
+
+def test_a_checkpoint_of_other_settings_tells_its_own():
+    sizes = dict(updates=1, trials=8)
+    checkpoint = next(streams.stream("rl2", "bandit", hidden=32, **sizes)).checkpoint()
+    with pytest.raises(CourseError) as error:
+        next(streams.stream("rl2", "bandit", resume=checkpoint, **sizes))
+    ko, en = error.value.message
+    assert en.endswith("give those: hidden=32.") and ko.endswith("설정을 주십시오: hidden=32.")
+    (last,) = streams.stream("rl2", "bandit", resume=checkpoint, hidden=32, **sizes | dict(evaluate_every=1))
+    assert last.update == 1
+
+
+@pytest.mark.parametrize("harm", ["layer", "generator", "metrics"])
+def test_a_damaged_checkpoint_gives_a_sentence(harm):
+    checkpoint = next(training())[4]()
+    without = {name: part for name, part in checkpoint.items() if name != harm}
+    for damaged in (without, without | {harm: torch.zeros(3)}):
+        with pytest.raises(CourseError, match="Train from the start"):
+            next(training(damaged))

@@ -218,6 +218,16 @@ def test_a_bandit_has_no_perfect_explorer():
         snapshots("bandit", count=1, explorer="perfect")
 
 
+@pytest.mark.parametrize(
+    "misspelt, known",
+    [(dict(explorer="prefect"), "learned, perfect"), (dict(executor="perfect, late"), "perfect, paid late")],
+)
+def test_a_misspelt_half_is_not_taken_for_the_learned_one(misspelt, known):
+    for method in ("rl2", "e-rl2"):
+        with pytest.raises(CourseError, match=known):
+            next(training.stream(method, "map", updates=1, trials=8, **misspelt))
+
+
 # -- fast weights -----------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """The stream, recordings and the sentences for bad input."""
 
+from dataclasses import dataclass, field
+
 import pytest
 import torch
 
@@ -113,6 +115,9 @@ def test_a_file_that_is_no_recording_gives_a_sentence(tmp_path):
         (lambda: training.stream("rl3", "map"), "rl2"),
         (lambda: training.stream("rl2", "maps"), "homework-map"),
         (lambda: training.stream("rl2", "map", learning_rat=1), "learning_rate"),
+        (lambda: training.stream("rl2", "map", functions={"cary": print}), "make_input, carry, advantages"),
+        (lambda: training.stream("e-rl2", "map", functions={"method": print}), "counting, make_input, carry"),
+        (lambda: training.stream("task-inference", "gridnavi", functions={"infer": print}), "inference, make_input"),
         (lambda: training.stream("rl2", "bandit arm=3"), "arms, pulls"),
         (lambda: training.stream("rl2", "map", resume={"method": "rl2", "task": "bandit"}), "map"),
         (lambda: training.stream("rl2", "bandit", resume={"method": "rl2", "task": "bandit pulls=9"}), "pulls=9"),
@@ -123,3 +128,51 @@ def test_unknown_names_are_answered_with_the_known_ones(call, named):
     with pytest.raises(CourseError, match=named) as caught:
         call()
     assert caught.value.message.ko and caught.value.message.en
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        (dict(updates="5"), "updates can't be '5'. Give a whole number."),
+        (dict(updates=True), "a whole number"),
+        (dict(updates=-1), "at least 0"),
+        (dict(evaluate_every=0), "at least 1"),
+        (dict(shortest="3"), "a whole number or None"),
+        (dict(learning_rate="3e-3"), "a number"),
+        (dict(privileged=1), "True or False"),
+        (dict(memory=None), "a string"),
+        (dict(seed="0"), "seed can't be '0'"),
+        (dict(seed=True), "seed can't be True"),
+        (dict(seed=2**64), "64 bits"),
+        (dict(device="gpu"), "'cpu'"),
+        (dict(device=5.5), "'cpu'"),
+        (dict(functions=print), "a dict"),
+        (dict(functions={"carry": 3}), "function carry can't be 3"),
+        (dict(resume="x.pt"), "load_whole"),
+        (dict(resume={"snapshots": []}), "load_whole"),
+    ],
+)
+def test_what_a_training_cannot_be_given_is_said_before_it_begins(given, said):
+    with pytest.raises(CourseError) as caught:
+        training.stream("rl2", "map", **given)
+    assert said in caught.value.message.en and "주십시오" in caught.value.message.ko
+
+
+def test_what_a_setting_may_be_is_taken():
+    settings = training.method_settings("rl2", "bandit", updates=0, learning_rate=1, value_trace=None, shortest=3)
+    assert (settings.updates, settings.learning_rate, settings.value_trace, settings.shortest) == (0, 1, None, 3)
+    for method, known in training.METHODS.items():  # as the settings that ship are themselves
+        for task, its in known.settings.items():
+            assert training.method_settings(method, task, **vars(its)) == its
+
+
+def test_a_setting_of_another_kind_in_a_method_of_ones_own_is_its_affair(monkeypatch):
+    @dataclass(frozen=True)
+    class Own:
+        updates: int = 3
+        sizes: list[int] = field(default_factory=list)
+
+    monkeypatch.setitem(training.METHODS, "own", training.Method(rl2.train, {"map": Own()}))
+    assert training.method_settings("own", "map", sizes=[1, 2]).sizes == [1, 2]
+    with pytest.raises(CourseError, match="updates"):
+        training.method_settings("own", "map", updates=2.5)

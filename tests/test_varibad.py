@@ -255,3 +255,8 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence():
 def test_a_task_without_tables_is_refused():
     with pytest.raises(CourseError, match="gridnavi"):
         next(varibad.train(make_task("point-robot"), varibad.Settings(), torch.Generator().manual_seed(0)))
+
+
+def test_a_misspelt_head_is_not_taken_for_another():
+    with pytest.raises(CourseError, match="arrived, action"):
+        snapshots("bandit", count=1, head="actions")

@@ -14,7 +14,7 @@ Departures: those of ``rl2``. The paper's other method, E-MAML, is not part of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 import torch
@@ -67,14 +67,16 @@ def train(
     generator: torch.Generator,
     resume: dict | None = None,
     *,
-    counting=counted_episodes,
-    **functions,
+    counting: Callable = counted_episodes,
+    make_input: Callable = rl2.rl2_input,
+    carry: Callable = rl2.carry_hidden_state,
+    advantages: Callable = rl2.trial_advantages,
 ) -> Iterator[Snapshot]:
     """Train E-RL² and yield a snapshot before the first update and after every few.
 
     Args:
         counting: the function that the lesson teaches.
-        functions: those of ``rl2.train``.
+        make_input, carry, advantages: those of ``rl2.train``.
     Raises:
         CourseError: no episode is left that counts; the settings don't fit the task, or the loss is no number.
     """
@@ -88,4 +90,5 @@ def train(
                 f"{settings.exploration_episodes} no reward is left. Lower exploration_episodes, or try gridnavi.",
             )
         )
+    functions = dict(make_input=make_input, carry=carry, advantages=advantages)
     yield from rl2.train(task, settings, generator, resume, method="e-rl2", counted=counted, **functions)

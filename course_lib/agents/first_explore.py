@@ -29,8 +29,7 @@ Departures:
   explorer heeds them only as the exploiter strays less;
 - a GRU instead of a transformer; tasks whose episodes are one step: bandits.
 
-The paper's own signals, ``highest_so_far`` and ``surpasses_so_far``, are here as well, and can be trained
-with. In the release (github.com/btnorman/First-Explore, bandit_runs/bandit_first-explore.py) they are in
+In the release (github.com/btnorman/First-Explore, bandit_runs/bandit_first-explore.py) the paper's own signals are in
 ``exploit`` and ``explore``.
 
 The functions that a lesson teaches, ``explore_reward`` and ``exploit_reward``, are arguments of ``train``: a
@@ -39,7 +38,6 @@ learner's own can be trained with.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -115,22 +113,6 @@ def explore_reward(explored: Tensor, exploited: Tensor) -> Tensor:
 def exploit_reward(explored: Tensor, exploited: Tensor) -> Tensor:
     """What the exploiter is paid: the return of its own single episode, (B, L) each → (B, L)."""
     return exploited
-
-
-def surpasses_so_far(explored: Tensor, exploited: Tensor) -> Tensor:
-    """The paper's explorer: 1 if what follows an episode surpasses all explored before it, (B, L − 1)."""
-    return (exploited[:, 1:] > highest_before(explored)[:, :-1]).float()
-
-
-def highest_so_far(explored: Tensor, exploited: Tensor) -> Tensor:
-    """The paper's exploiter: 1 if its return is at least the highest in its context, (B, L)."""
-    return (exploited >= highest_before(explored)).float()
-
-
-def highest_before(explored: Tensor) -> Tensor:
-    """The highest return before each episode, −∞ before the first: (B, L) → (B, L)."""
-    least = torch.full_like(explored[:, :1], -math.inf)
-    return torch.cat([least, explored.cummax(dim=1).values[:, :-1]], dim=1)
 
 
 def worth_of_exploring(explored: Tensor, exploited: Tensor, episodes: int) -> Tensor:

@@ -31,6 +31,9 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks import Task
 
 
+LATER = ("updates", "evaluate_every")  # settings that a training which goes on may change as it likes
+
+
 class Kept(Protocol):
     """A part of a training that a checkpoint holds: a module, an optimiser, a replay that has these two."""
 
@@ -65,16 +68,21 @@ class Progress:
                 training that goes on has those that it is given.
             generator: every random draw of the training comes from here.
             parts: all else that changes while training, under the names that they have in a checkpoint.
+        Raises:
+            CourseError: the checkpoint is of a training with other settings, or is damaged.
         """
         self.method, self.task, self.settings = method, task, settings
         self.generator, self.parts = generator, parts
         self.update, self.env_steps, self.seconds, self.metrics = 0, 0, 0.0, {}
         if resume is not None:
-            for name, part in parts.items():
-                part.load_state_dict(copy.deepcopy(resume[name]))  # the training changes what it is given
-            generator.set_state(resume["generator"])
-            self.update, self.env_steps = resume["update"], resume["env_steps"]
-            self.seconds, self.metrics = resume["seconds"], dict(resume["metrics"])
+            try:
+                for name, part in parts.items():
+                    part.load_state_dict(copy.deepcopy(resume[name]))  # the training changes what it is given
+                generator.set_state(resume["generator"])
+                self.update, self.env_steps = resume["update"], resume["env_steps"]
+                self.seconds, self.metrics = resume["seconds"], dict(resume["metrics"])
+            except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+                raise does_not_fit(resume, settings) from error
 
     def checkpoint(self) -> dict:
         """The state from which the training goes on to the same numbers, for ``torch.save``."""
@@ -109,6 +117,28 @@ class Progress:
     def told(self) -> tuple[int, int, float, dict[str, float], Callable[[], dict]]:
         """What a snapshot says of the training: update, env_steps, seconds, metrics, checkpoint."""
         return self.update, self.env_steps, self.seconds, self.metrics, self.checkpoint
+
+
+def does_not_fit(checkpoint: dict, settings) -> CourseError:
+    """What is said of a checkpoint from which a training with these settings can't go on."""
+    own = asdict(settings) | dict.fromkeys(LATER)
+    saved = dict(checkpoint.get("settings") or {}) | dict.fromkeys(LATER)
+    other = ", ".join(f"{name}={value!r}" for name, value in saved.items() if own.get(name) != value)
+    if other:
+        return CourseError(
+            Bilingual(
+                f"이 체크포인트는 다른 설정으로 저장되었습니다. 이어서 학습하려면 그 설정을 주십시오: {other}.",
+                f"This checkpoint was saved with other settings. To go on from it, give those: {other}.",
+            )
+        )
+    return CourseError(
+        Bilingual(
+            "이 체크포인트에서는 이어서 학습할 수 없습니다. 손상되었거나 다른 장치나 다른 판의 코드에서 저장되었습니다. "
+            "resume 없이 처음부터 학습하십시오.",
+            "Training can't go on from this checkpoint: it is damaged, or was saved on another device or by another "
+            "version of the code. Train from the start, without resume.",
+        )
+    )
 
 
 def require_finite(update: int, *losses: Tensor, halve: Sequence[str]) -> None:

@@ -44,10 +44,14 @@ from course_lib.agents.evaluation import evaluation_trials, what_is_known
 from course_lib.agents.networks import gru, linear
 from course_lib.agents.resuming import Progress, require_finite
 from course_lib.agents.snapshot import Snapshot
-from course_lib.bilingual import Bilingual, CourseError
+from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.exact import knowledge_of, possible_problems
 from course_lib.exact.references import perfect_exploration, references_of
 from course_lib.tasks import BernoulliBandit, Drawn, Running, Task, Trials, play
+
+
+EXPLORERS = ("learned", "perfect")
+EXECUTORS = ("learned", "perfect", "perfect, paid late")
 
 
 @dataclass(frozen=True)
@@ -544,6 +548,8 @@ class Judge:
         method: str = "rl2",
         counted: tuple[bool, ...] | None = None,
     ) -> None:
+        known_or_error(dict.fromkeys(EXPLORERS), settings.explorer, Bilingual("explorer 설정", "explorer"))
+        known_or_error(dict.fromkeys(EXECUTORS), settings.executor, Bilingual("executor 설정", "executor"))
         self.task, self.settings, self.how = task, settings, dict(make_input=make_input, carry=carry)
         self.method, self.counted = method, counted or task.trial.counted
         self.references = references_of(task)
@@ -553,7 +559,7 @@ class Judge:
             self.perfect_script = torch.cat([self.perfect_script, torch.tensor([task.end_action])])
         if settings.explorer == "perfect":
             self.script = self.perfect_script
-        self.perfect_executor = settings.executor in ("perfect", "perfect, paid late")
+        self.perfect_executor = settings.executor != "learned"
         if self.perfect_script is None and (settings.explorer == "perfect" or self.perfect_executor):
             raise CourseError(
                 Bilingual(

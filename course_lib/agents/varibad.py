@@ -43,7 +43,7 @@ from course_lib.agents.networks import gru, linear
 from course_lib.agents.resuming import Progress, require_finite
 from course_lib.agents.rl2 import mean_where, sample, trial_advantages
 from course_lib.agents.snapshot import Snapshot
-from course_lib.bilingual import Bilingual, CourseError
+from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.exact.bandits import bandit_belief
 from course_lib.exact.references import references_of
 from course_lib.tasks import Drawn, Running, TableFamily, Trials, play
@@ -228,7 +228,8 @@ class Networks(nn.Module):
     def __init__(self, task: TableFamily, settings: Settings, generator: torch.Generator) -> None:
         super().__init__()
         actions, latent = len(task.actions), settings.latent
-        heads = actions if settings.head == "action" else task.tables.states
+        sizes = dict(arrived=task.tables.states, action=actions)
+        heads = known_or_error(sizes, settings.head, Bilingual("head 설정", "head"))
         self.encoder = Encoder(task.sensed_size + actions + 1, settings.hidden, 2 * latent, generator)
         self.decoder = Decoder(latent, settings.decoder_hidden, heads, generator)
         read = 2 * latent + task.sensed_size

@@ -226,20 +226,6 @@ class Knowledge:
             reward += share[:, column, None, None] * table[members[:, column]]
         return reward
 
-    def episode_values(self, final: dict[Problems, float] | None = None) -> dict[Problems, Tensor]:
-        """One episode solved for every set of possible problems, at every moment: (I, horizon + 1, S) each.
-
-        Args:
-            final: see ``start_values``.
-        """
-        values = self._solve(list(range(self.task.tables.instructions)), final)
-        return {problems: values[n].permute(2, 0, 1) for problems, n in self.number.items()}
-
-    @cached_property
-    def execution_values(self) -> dict[Problems, Tensor]:
-        """Execution solved for every set of possible problems: (I, horizon + 1, S) each."""
-        return self.episode_values()
-
     def averaged(self, values: dict[Problems, Tensor]) -> dict[Problems, float]:
         """Values of instructions 1 … I − 1, averaged for each set as often as each is asked."""
         chance = self.asked[:, 1:]

@@ -258,14 +258,6 @@ def sampled_returns(
     return returns_by_episode(play(task, task.each(copies, split), generator, policy), task.trial.episodes)
 
 
-def steps_until_paid(trials: Trials) -> Tensor:
-    """How many steps, over all episodes, each trial took to its first reward: (B,) int64; T + 1 if it had
-    none."""
-    length = trials.reward.shape[1]
-    step = torch.arange(1, length + 1, device=trials.reward.device)
-    return torch.where(trials.reward > 0, step, length + 1).amin(dim=1)
-
-
 # -- the sweep -----------------------------------------------------------------------------------------------
 
 CELL = 0.01  # positions of a plan are multiples of this

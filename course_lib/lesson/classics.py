@@ -7,7 +7,7 @@ from statistics import median
 from course_lib.bilingual import Bilingual
 from course_lib.lesson import cards
 from course_lib.lesson.results import NOT_RUN
-from course_lib.lesson.start import figures_folder, recorded
+from course_lib.lesson.start import figures_folder, recorded, require_parts
 from course_lib.results import Cell, done_and_missing
 
 BANDITS = {  # column of figures/classic_bandits.json: what it is called
@@ -43,6 +43,9 @@ def ours(method: str, task: str, digits: int) -> str:
 def classic_bandits_table() -> None:
     """Total reward, what is published, and how much was found out about the arms, for 10 and for 100 pulls."""
     table = recorded("classic_bandits.json", "table")
+    require_parts("classic_bandits.json", table, SIZES)
+    for size in SIZES:
+        require_parts("classic_bandits.json", table[size], BANDITS)
     head = [cards.both(Bilingual("알고리즘", "algorithm"))]
     for size in SIZES:
         pulls = size.split()[0][2:]
@@ -68,6 +71,7 @@ def classic_bandits_table() -> None:
 def classic_mdps_table() -> None:
     """Total reward of 10 episodes in a random MDP: as published, measured again, and told the true prior."""
     table = recorded("classic_mdps.json", "table")
+    require_parts("classic_mdps.json", table, [row for name in MDPS for row in (name, f"{name}, true prior")])
     head = (
         Bilingual("알고리즘", "algorithm"), Bilingual("논문", "paper"), Bilingual("다시 잰 값", "measured again"),
         Bilingual("참인 사전 분포를 알면", "told the true prior"),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from course_lib.bilingual import Bilingual
 from course_lib.lesson.language import bilingual_output
 from course_lib.lesson.results import image_of, picture_of, table_of_runs
-from course_lib.lesson.start import recorded, recorded_picture
+from course_lib.lesson.start import recorded, recorded_picture, require_parts
 from course_lib.views.figure import EXECUTE, EXPLORE, SOFT, hangul_font
 
 SQUEEZED = {  # variant: (colour, marker, name)
@@ -38,6 +38,7 @@ def dream_runs() -> dict[str, dict[str, list[dict]]]:
 def distractor_figure() -> HTML:
     """Where DREAM ends on the distracting bus with and without its bottleneck: every seed a point."""
     runs = dream_runs()
+    require_parts("dream_ablations.json", runs, SQUEEZED)
     said = []
     for variant, (_, _, name) in SQUEEZED.items():
         last = [rows[-1] for rows in runs[variant].values()]
@@ -78,6 +79,7 @@ def _distractor_image(runs: dict, language: str, alternative: Bilingual) -> str:
 def revealing_arm_figure() -> HTML:
     """How many trials it takes to learn where to explore: the picture that ``make figures`` draws of the record."""
     learners = recorded("revealing_arm.json", "learners")
+    require_parts("revealing_arm.json", learners, ("RL2", "DREAM"))
     said = {
         learner: ", ".join(f"{arms}: {size['mean']:.0f}" for arms, size in learners[learner]["sizes"].items())
         for learner in ("RL2", "DREAM")

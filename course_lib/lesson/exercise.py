@@ -413,9 +413,9 @@ def run_case(exercise: Exercise, answer: Callable, case: tuple, shield: bool = T
     except Exception as problem:
         if not shield:
             raise
-        return _failed_run(answer, problem, printed.getvalue())
+        return _failed_run(problem, printed.getvalue())
     except SystemExit as problem:  # exit() in an answer must not end the learner's kernel
-        return _failed_run(answer, problem, printed.getvalue())
+        return _failed_run(problem, printed.getvalue())
     if value is ...:
         return Run("todo", None, printed.getvalue())
     altered = not exercise.may_change_inputs and not unchanged(case, given)
@@ -449,7 +449,7 @@ def _captured(printed: io.StringIO) -> Iterator[None]:
         yield
 
 
-def _failed_run(answer: Callable, problem: BaseException, printed: str) -> Run:
+def _failed_run(problem: BaseException, printed: str) -> Run:
     frames = list(traceback.walk_tb(problem.__traceback__))
     own = [(frame.f_code, line) for frame, line in frames if not _is_library(frame.f_code.co_filename)]
     innermost = frames[-1][0].f_code

@@ -20,14 +20,14 @@ from torch import Tensor
 
 from course_lib.agents.evaluation import evaluation_trials, what_is_known
 from course_lib.agents.snapshot import Snapshot
-from course_lib.bilingual import Bilingual, CourseError
+from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.exact import PosteriorSampling, knowledge_of, pearl_upper_bound
 from course_lib.exact.posterior_sampling import optimal_actions
-from course_lib.exact.references import perfect_exploration, references_of
+from course_lib.exact.references import explores_then_executes, perfect_exploration, references_of
 from course_lib.lesson import cards
 from course_lib.lesson.language import bilingual_output
 from course_lib.lesson.results import NOT_RUN, image_of
-from course_lib.lesson.start import figures_folder, recorded
+from course_lib.lesson.start import figures_folder, lost, recorded
 from course_lib.results import Cell, read_result
 from course_lib.tasks import TASKS, TableTask, Trials, make_task, play
 from course_lib.training import METHODS
@@ -140,8 +140,13 @@ def results_table(task: str | None = None, more: list[dict] = ()) -> None:
     Args:
         task: only this one.
         more: trainings of your own, as ``course_lib.results.train_cell`` gives them.
+    Raises:
+        CourseError: no method of the course and no training knows the task.
     """
     groups = grouped([*trainings_on_disk(), *more])
+    if task is not None:
+        known = dict.fromkeys([*tasks_of_methods(), *(name for name, _ in groups)])
+        known_or_error(known, task, Bilingual("태스크", "task"))
     rows = {key: group for key, group in groups.items() if task in (None, key[0])}
     head = (
         Bilingual("태스크", "task"), Bilingual("방법", "method"), Bilingual("시드", "seeds"),
@@ -175,8 +180,20 @@ def results_table(task: str | None = None, more: list[dict] = ()) -> None:
 
 
 def results_figure(more: list[dict] = ()) -> HTML:
-    """Every seed of every training on disk, a dot each: one panel a task, beside the exact numbers."""
+    """Every seed of every training on disk, a dot each: one panel a task, beside the exact numbers.
+
+    Raises:
+        CourseError: there is no training to show.
+    """
     results = [result for result in [*trainings_on_disk(), *more] if result["test_return"] is not None]
+    if not results:
+        raise CourseError(
+            Bilingual(
+                "보여 줄 학습이 없습니다. `git restore figures/results`로 되돌리거나 `course results`로 학습하십시오.",
+                "There is no training to show. Bring them back with `git restore figures/results`, or train with "
+                "`course results`.",
+            )
+        )
     groups = grouped(results)
     tasks = list(dict.fromkeys(task for task, _ in groups))
     known = tasks_of_methods()
@@ -294,8 +311,14 @@ TEN_TIMES_LINES = {  # method: (colour, dashes, name)
 
 
 def ten_times_runs() -> dict[tuple[str, str], list[list[dict]]]:
-    """The curves of ``figures/ten_times.json``: (method, task) → for each seed a row a snapshot."""
+    """The curves of ``figures/ten_times.json``: (method, task) → for each seed a row a snapshot.
+
+    Raises:
+        CourseError: nothing is recorded there.
+    """
     runs = recorded("ten_times.json", "runs")
+    if not runs:
+        raise lost("ten_times.json")
     return {tuple(name.split(maxsplit=1)): list(seeds.values()) for name, seeds in runs.items()}
 
 
@@ -394,18 +417,43 @@ def most_information_first(task: TableTask) -> dict[str, float]:
     return {"information": information, "return": (value(TIE_BREAK) - information) / TIE_BREAK}
 
 
-def exact_predictions(task: TableTask) -> dict[str, float]:
+def two_part(task: TableTask | str) -> TableTask:
+    """The task itself, or the one of this name, if what is exact here can be computed for it.
+
+    Raises:
+        CourseError: no task has this name, or its trial is not one exploration and one execution episode.
+    """
+    found = make_task(task) if isinstance(task, str) else task
+    if not explores_then_executes(found):
+        name = getattr(found, "name", found)
+        raise CourseError(
+            Bilingual(
+                f"{name}에서는 이 값을 정확히 계산하지 않습니다. 한 에피소드 탐험한 뒤 한 에피소드 실행하고 우연이 없는 "
+                "유한한 태스크를 주십시오(예: map).",
+                f"This is not computed exactly for {name}. Give a finite task without chance in which one episode "
+                "explores and one executes, such as map.",
+            )
+        )
+    return found
+
+
+def exact_predictions(task: TableTask | str) -> dict[str, float]:
     """What four ways of exploring are worth on a task, exactly, before anything is trained; shown as a table.
 
+    Args:
+        task: one that explores first and then executes, or its name.
     Returns:
         ``no_exploration``, ``posterior_sampling``, ``most_information`` and ``optimum``.
+    Raises:
+        CourseError: it is another kind of task.
     """
+    task = two_part(task)
     knowledge = knowledge_of(task)
     sampling, informed = pearl_upper_bound(task), most_information_first(task)
     rows = {
         "no_exploration": (Bilingual("탐험 없이", "no exploration"), 0.0, knowledge.no_exploration),
         "posterior_sampling": (
-            Bilingual("정확한 사후 샘플링 (PEARL의 상한)", "exact posterior sampling (PEARL's upper bound)"),
+            Bilingual("정확한 사후 샘플링 (PEARL-UB)", "exact posterior sampling (PEARL-UB)"),
             sampling["information"], sampling["return"],
         ),
         "most_information": (
@@ -423,8 +471,15 @@ def exact_predictions(task: TableTask) -> dict[str, float]:
     return {name: value for name, (_, _, value) in rows.items()}
 
 
-def exact_lanes(task: TableTask, seed: int = 0) -> dict[str, Iterator[Snapshot]]:
-    """Two lanes that learn nothing, to race against: exact posterior sampling, and the best that can be done."""
+def exact_lanes(task: TableTask | str, seed: int = 0) -> dict[str, Iterator[Snapshot]]:
+    """Two lanes that learn nothing, to race against: exact posterior sampling, and the best that can be done.
+
+    Args:
+        task: one that explores first and then executes, or its name.
+    Raises:
+        CourseError: it is another kind of task.
+    """
+    task = two_part(task)
     references = references_of(task)
     drawn, asked = evaluation_trials(task)
     generator = torch.Generator().manual_seed(seed)

@@ -47,6 +47,4 @@ def hurried_table() -> None:
 
 
 def _table(task: str, columns: dict[str, Bilingual]) -> None:
-    runs = explorer_runs()
-    variants = {f"{method} {task}": name for method, name in EXPLORERS.items() if f"{method} {task}" in runs}
-    table_of_runs(runs, variants, columns)
+    table_of_runs(explorer_runs(), {f"{method} {task}": name for method, name in EXPLORERS.items()}, columns)

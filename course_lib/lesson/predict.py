@@ -187,14 +187,21 @@ def predict(
 
 def predicted(prediction_id: str, measured: object, unit: str | None = None) -> None:
     """Show the recorded prediction beside what was measured: a number, or the index of the right choice."""
-    widget = _asked.get(prediction_id)
-    value = None if widget is None else widget.value
-    if widget is not None:
-        widget.closed = True
-        unit = widget.range["unit"] if unit is None else unit
-    choices = widget.choices if widget is not None else []
-    lines = [(Bilingual(ko="측정", en="measured"), _told(measured, choices, unit or ""))]
     heading = cards.heading("◆", "", Bilingual(ko="예측과 측정", en="Prediction and measurement"), "calm")
+    widget = _asked.get(prediction_id)
+    if widget is None:  # a kernel that was restarted; without the question nobody knows what an index stands for
+        first = Bilingual(
+            ko=f'예측 "{prediction_id}"의 질문이 아직 없습니다. 질문이 있는 셀(`predict`)을 먼저 실행한 뒤 '
+            "이 셀을 다시 실행하십시오.",
+            en=f'Prediction "{prediction_id}" has not been asked yet. Run the cell with its question (`predict`) '
+            "first, then this one again.",
+        )
+        cards.show(cards.panel("calm", heading, cards.words(first)))
+        return
+    widget.closed = True
+    value, choices = widget.value, widget.choices
+    unit = widget.range["unit"] if unit is None else unit
+    lines = [(Bilingual(ko="측정", en="measured"), _told(measured, choices, unit))]
     if value is None:
         skipped = Bilingual(
             ko="기록된 예측이 없습니다. 괜찮습니다. 다음에는 결과를 보기 전에 먼저 적어 보세요.",
@@ -202,7 +209,7 @@ def predicted(prediction_id: str, measured: object, unit: str | None = None) -> 
         )
         cards.show(cards.panel("calm", heading, _labelled(lines), cards.quiet(skipped)))
         return
-    lines.insert(0, (Bilingual(ko="내 예측", en="predicted"), _told(value, choices, unit or "")))
+    lines.insert(0, (Bilingual(ko="내 예측", en="predicted"), _told(value, choices, unit)))
     if choices:
         same = value == measured
         closing = Bilingual(ko="= 같습니다.", en="= They agree.") if same else Bilingual(

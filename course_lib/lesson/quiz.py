@@ -74,7 +74,8 @@ def questions_of(lesson: str) -> list[Question]:
 
 def quiz(question_id: str) -> None:
     """Show one question ("1.a"), or all questions of a lesson ("1")."""
-    known = questions_of(str(question_id).split(".")[0])
+    question_id = str(question_id)
+    known = questions_of(question_id.split(".")[0])
     chosen = [one for one in known if one.id == question_id] if "." in question_id else known
     if not chosen:
         names = ", ".join(one.id for one in known) or ", ".join(sorted(_questions)) or "-"

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from course_lib.bilingual import Bilingual
 from course_lib.lesson import cards
 from course_lib.lesson.language import bilingual_output
-from course_lib.lesson.start import recorded
+from course_lib.lesson.start import recorded, require_parts
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, SOFT, dress_text, hangul_font
 
-NOT_RUN = Bilingual("실행 안 함", "not run")  # there is no result of the ten seeds, or it is of other settings
+NOT_RUN = Bilingual("학습 안 함", "not run")  # there is no result of the ten seeds, or it is of other settings
 TOGETHER, EXECUTOR, EXPLORER = "together", "perfect executor", "perfect explorer"
 COUPLING_LINES = {  # variant: (colour, dashes, name)
     EXECUTOR: (EXPLORE, "-", Bilingual("탐험만 (완벽한 실행자)", "exploring only (perfect executor)")),
@@ -31,7 +31,7 @@ COUPLING_PANELS = (
 COUPLING_ROWS = {
     TOGETHER: Bilingual("함께 (RL²)", "together (RL²)"),
     EXECUTOR: Bilingual("완벽한 실행자", "perfect executor"),
-    "perfect executor, paid late": Bilingual("완벽한 실행자, 늦게 치름", "perfect executor, paid late"),
+    "perfect executor, paid late": Bilingual("완벽한 실행자, 늦은 보상", "perfect executor, paid late"),
     EXPLORER: Bilingual("완벽한 탐험자", "perfect explorer"),
     "perfect explorer, then together": Bilingual("완벽한 탐험자, 그다음 함께", "perfect explorer, then together"),
     "perfect executor, then together": Bilingual("완벽한 실행자, 그다음 함께", "perfect executor, then together"),
@@ -47,6 +47,7 @@ def coupling_runs() -> dict[str, dict[str, list[dict]]]:
 def coupling_figure() -> HTML:
     """Exploring alone, executing alone, and both together: every seed a line. Rebuilt from figures/coupling.json."""
     runs = coupling_runs()
+    require_parts("coupling.json", runs, COUPLING_LINES)
     alternative = Bilingual(*("; ".join(parts) for parts in zip(*(_last_numbers(runs, v) for v in COUPLING_LINES))))
     return bilingual_output(*(_coupling_image(runs, language, alternative) for language in ("ko", "en")))
 
@@ -112,22 +113,28 @@ def coupling_table() -> None:
     table_of_runs(coupling_runs(), COUPLING_ROWS, columns)
 
 
+def median_and_range(values: list[float | None], digits: int = 2) -> str:
+    """Median and range over seeds; without any seed, that it was not run; "–" where a seed lacks the number."""
+    if not values:
+        return cards.both(NOT_RUN)
+    if None in values:
+        return "–"
+    return f"{median(values):.{digits}f} ({min(values):.{digits}f} … {max(values):.{digits}f})"
+
+
 def table_of_runs(
     runs: dict[str, dict[str, list[dict]]], variants: dict[str, Bilingual], columns: dict[str, Bilingual]
 ) -> None:
     """Show where each variant ended: a row a variant, a column a number, median and range over seeds.
 
     Args:
-        runs: variant → seed → a row a snapshot.
+        runs: variant → seed → a row a snapshot. A variant that is missing was not run, and its row says so.
         variants, columns: those to show, with what they are called.
     """
     heads = (Bilingual("학습", "training"), Bilingual("시드", "seeds"), *columns.values())
     body = []
     for variant, name in variants.items():
-        last = [rows[-1] for rows in runs[variant].values()]
-        cells = [cards.words(name), str(len(last))]
-        for metric in columns:
-            values = [row[metric] for row in last]
-            cells.append(f"{median(values):.2f} ({min(values):.2f} … {max(values):.2f})")
-        body.append(tuple(cells))
+        last = [rows[-1] for rows in runs.get(variant, {}).values()]
+        ends = [median_and_range([row.get(metric) for row in last]) for metric in columns]
+        body.append((cards.words(name), str(len(last)), *ends))
     cards.show(cards.table(tuple(cards.words(head) for head in heads), body))

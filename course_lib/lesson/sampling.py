@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from statistics import median
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -15,11 +14,11 @@ from matplotlib.patches import Circle, Ellipse
 from torch import Tensor
 
 from course_lib.agents.snapshot import Snapshot
-from course_lib.bilingual import Bilingual
+from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import point_robot, posterior_sampling
 from course_lib.lesson import cards
 from course_lib.lesson.language import bilingual_output
-from course_lib.lesson.results import image_of
+from course_lib.lesson.results import image_of, median_and_range
 from course_lib.lesson.start import recorded
 from course_lib.tasks import Drawn, GridNavi, PointRobot, Trials, make_task, play
 from course_lib.tasks.point_robot import RADIUS
@@ -71,14 +70,12 @@ def in_vain_table(copies: int = 100) -> None:
         body.append((cards.words(name), f"{found:.2f}", f"{once:.1f}", f"{fifth:.1f}"))
     runs = recorded("pearl.json", "runs")
     for variant, updates in (("three times as long", 600), ("as in the table", 200)):
-        last = [rows[-1] for rows in runs[variant].values()]
+        last = [rows[-1] for rows in runs.get(variant, {}).values()]
         name = Bilingual(
             f"PEARL, 업데이트 {updates}번 (시드 {len(last)}개)", f"PEARL, {updates} updates ({len(last)} seeds)"
         )
-        cells = []
-        for metric, digits in (("found", 2), ("return_once_found", 1), ("test_return", 1)):
-            values = [row[metric] for row in last]
-            cells.append(f"{median(values):.{digits}f} ({min(values):.{digits}f} … {max(values):.{digits}f})")
+        shown = (("found", 2), ("return_once_found", 1), ("test_return", 1))
+        cells = [median_and_range([row.get(metric) for row in last], digits) for metric, digits in shown]
         body.append((cards.words(name), *cells))
     cards.show(cards.table(tuple(cards.words(head) for head in heads), body))
 
@@ -90,6 +87,45 @@ def drawn_twice(draw: Callable[[Callable[[Bilingual], str]], Figure], alternativ
         said = "en" if hangul_font() is None else language  # never boxes
         images.append(image_of(draw(lambda pair, said=said: getattr(pair, said)), getattr(alternative, language)))
     return bilingual_output(*images)
+
+
+def _require_numbers(name: str, given: Sequence, count: int) -> None:
+    """See that these are numbers of problems or trials of which there are ``count``.
+
+    Raises:
+        CourseError: one isn't.
+    """
+    for number in given:
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < count:
+            raise CourseError(
+                Bilingual(
+                    f"{name}에 {number!r}을(를) 쓸 수 없습니다. 0 이상 {count - 1} 이하의 정수를 주십시오.",
+                    f"{name} can't be {number!r}. Give a whole number from 0 to {count - 1}.",
+                )
+            )
+
+
+def _require_point_robot(snapshot: Snapshot, shows: str) -> None:
+    """See that a snapshot is one of PEARL on the point robot, as these figures draw it.
+
+    Args:
+        shows: what the figure needs of it, as the snapshot calls it: "spread", or a metric.
+    Raises:
+        CourseError: it is none, or it is one of another training.
+    """
+    kept = isinstance(snapshot, Snapshot) and snapshot.trials is not None and (
+        snapshot.metrics.get(shows, getattr(snapshot, shows, None)) is not None
+    )  # fmt: skip
+    if not kept or not isinstance(make_task(snapshot.task), PointRobot):
+        got = f"{snapshot.method} {snapshot.task}" if isinstance(snapshot, Snapshot) else repr(snapshot)
+        raise CourseError(
+            Bilingual(
+                f"이 그림은 점 로봇에서 학습한 PEARL의 스냅샷만 그립니다({shows}이(가) 필요합니다). 받은 값: {got}. "
+                '`stream("pearl", "point-robot")`의 스냅샷을 주십시오.',
+                f"This figure draws only snapshots of PEARL on the point robot (it needs their {shows}). Got: {got}. "
+                'Give one of `stream("pearl", "point-robot")`.',
+            )
+        )
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -146,9 +182,24 @@ def held_and_redrawn_figure(returns: dict[str, dict[str, Tensor]], best: dict[st
 
 
 def walks_figure(seed: int = 0, robot_problem: int | None = None, cell: tuple[int, int] = (3, 3)) -> HTML:
-    """One trial of each task, z held and z redrawn: where it walked, an episode a colour."""
+    """One trial of each task, z held and z redrawn: where it walked, an episode a colour.
+
+    Args:
+        robot_problem: which goal the point robot has, by its number; None: the first test problem.
+        cell: GridNavi's goal.
+    Raises:
+        CourseError: there is no such goal.
+    """
     robot, grid = make_task("point-robot"), make_task("gridnavi")
     goal = int(robot.splits["test"][0]) if robot_problem is None else robot_problem
+    _require_numbers("robot_problem", (goal,), len(robot.goals))
+    if cell not in grid.goals:
+        raise CourseError(
+            Bilingual(
+                f"GridNavi의 목표는 칸 {cell!r}에 놓이지 않습니다. 다음 중 하나를 주십시오: {', '.join(map(str, grid.goals))}.",
+                f"GridNavi has no goal at {cell!r}. Give one of: {', '.join(map(str, grid.goals))}.",
+            )
+        )
     walks = {}
     for task, problem in ((robot, goal), (grid, grid.goals.index(cell))):
         room = point_robot if isinstance(task, PointRobot) else posterior_sampling
@@ -229,7 +280,22 @@ def posterior_figure(snapshot: Snapshot, rows: tuple[int, ...] = (0, 1)) -> HTML
 
     Where z is one number it is drawn as bells, else as ellipses of one and two standard deviations in the plane of
     its first two numbers. The dashed one is the prior.
+
+    Args:
+        snapshot: of PEARL on the point robot.
+        rows: which of its trials.
+    Raises:
+        CourseError: it is another one, or has no such trial.
     """
+    _require_point_robot(snapshot, "spread")
+    if not isinstance(rows, (tuple, list, range)) or not rows:
+        raise CourseError(
+            Bilingual(
+                f"rows에는 트라이얼 번호의 튜플을 주십시오(예: (0, 1)). 받은 값: {rows!r}.",
+                f"rows must be a tuple of the numbers of trials, such as (0, 1). Got {rows!r}.",
+            )
+        )
+    _require_numbers("rows", rows, len(snapshot.trials.problem))
     task, trials = make_task(snapshot.task), snapshot.trials
     begins = [k * task.trial.horizon for k in range(task.trial.episodes)]
 
@@ -292,8 +358,25 @@ def _rgb(colour: str) -> tuple[float, ...]:
     return tuple(int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
 
 
-def first_episodes_figure(snapshots: dict[Bilingual, Snapshot]) -> HTML:
-    """The first episode of every trial, in one picture a training: nothing was seen yet, so this is exploration."""
+def first_episodes_figure(snapshots: dict[Bilingual | str, Snapshot]) -> HTML:
+    """The first episode of every trial, in one picture a training: nothing was seen yet, so this is exploration.
+
+    Args:
+        snapshots: what a training is called → a snapshot of PEARL on the point robot. A name that is the same in
+            both languages may be a string.
+    Raises:
+        CourseError: there is none, or it is one of another training.
+    """
+    if not isinstance(snapshots, dict) or not snapshots:
+        raise CourseError(
+            Bilingual(
+                f'이름과 스냅샷의 dict를 주십시오(예: {{"PEARL": snapshot}}). 받은 값: {snapshots!r}.',
+                f'Give a dict of names and snapshots, such as {{"PEARL": snapshot}}. Got {snapshots!r}.',
+            )
+        )
+    for snapshot in snapshots.values():
+        _require_point_robot(snapshot, "covered_first")
+    snapshots = {Bilingual(name, name) if isinstance(name, str) else name: one for name, one in snapshots.items()}
 
     def draw(say: Callable[[Bilingual], str]) -> Figure:
         figure = _figure(4.0 * len(snapshots), 2.6)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import reprlib
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from IPython import get_ipython
@@ -50,9 +51,13 @@ def start(lesson: str):
 
 
 def show_code(*things) -> None:
-    """Show the source of the library's own functions and classes: what runs, not a copy of it."""
+    """Show the source of the library's own functions and classes: what runs, not a copy of it.
+
+    Raises:
+        CourseError: one of them is no function or class of the course.
+    """
     for thing in map(inspect.unwrap, things):  # of a decorated function, its own file and not the decorator's
-        path = Path(inspect.getsourcefile(thing)).relative_to(Path(course_lib.__file__).parents[1]).as_posix()
+        path = source_path(thing)
         label = Bilingual(f"`{path}`에서", f"from `{path}`")
         cards.show(cards.quiet(label) + cards.python(inspect.getsource(thing)))
 
@@ -61,9 +66,11 @@ def show_lines(thing, first: str, last: str) -> None:
     """Show a part of the library's own source: of ``thing``, from the line that holds ``first`` to one with ``last``.
 
     Raises:
-        CourseError: there is no such line any more, so that a lesson can't show something else unnoticed.
+        CourseError: there is no such line any more, so that a lesson can't show something else unnoticed; or it is no
+            function or class of the course.
     """
     thing = inspect.unwrap(thing)
+    path = source_path(thing)
     source, _ = inspect.getsourcelines(thing)
     begin = next((number for number, line in enumerate(source) if first in line), None)
     end = next((number for number, line in enumerate(source) if last in line and number >= (begin or 0)), None)
@@ -75,9 +82,27 @@ def show_lines(thing, first: str, last: str) -> None:
                 f"`{thing.__qualname__}` has no line with `{missing}`. Bring this cell of the lesson in line with the code.",
             )
         )
-    path = Path(inspect.getsourcefile(thing)).relative_to(Path(course_lib.__file__).parents[1]).as_posix()
     label = Bilingual(f"`{path}`의 `{thing.__name__}`에서", f"from `{thing.__name__}` in `{path}`")
     cards.show(cards.quiet(label) + cards.python(textwrap.dedent("".join(source[begin : end + 1]))))
+
+
+def source_path(thing) -> str:
+    """The file in which a function or class of the course is written, as seen from the repository's folder.
+
+    Raises:
+        CourseError: it is something else, or is written elsewhere, as in a cell of a notebook.
+    """
+    try:
+        return Path(inspect.getsourcefile(thing)).relative_to(Path(course_lib.__file__).parents[1]).as_posix()
+    except (TypeError, ValueError, OSError) as error:  # no function or class; in no folder of ours; in no file
+        name = getattr(thing, "__qualname__", reprlib.repr(thing))
+        raise CourseError(
+            Bilingual(
+                f"`{name}`은(는) 이 과정의 함수나 클래스가 아니어서 보여 줄 파일이 없습니다. course_lib의 함수나 클래스를 주십시오.",
+                f"`{name}` is no function or class of this course, so there is no file to show. "
+                "Give one of course_lib.",
+            )
+        ) from error
 
 
 def figures_folder() -> Path:
@@ -120,6 +145,27 @@ def recorded_picture(name: str) -> bytes:
         return (figures_folder() / name).read_bytes()
     except OSError as error:
         raise lost(name) from error
+
+
+def require_parts(name: str, measured: Mapping, parts: Iterable[str]) -> None:
+    """See that a measurement holds all that a figure needs of it: one that was interrupted holds only its beginning.
+
+    Args:
+        name: of the file in figures/.
+        measured: what was read of it; a part that is empty counts as missing.
+    Raises:
+        CourseError: a part is missing.
+    """
+    missing = ", ".join(part for part in parts if not measured.get(part))
+    if missing:
+        raise CourseError(
+            Bilingual(
+                f"`figures/{name}` 파일에 이 셀이 보여 줄 측정이 없습니다: {missing}. `git restore figures/{name}`으로 "
+                "되돌리거나, 중단한 측정을 끝까지 실행하십시오.",
+                f"The file `figures/{name}` lacks what this cell shows: {missing}. Bring it back with "
+                f"`git restore figures/{name}`, or let the measurement that was interrupted go on to its end.",
+            )
+        )
 
 
 def lost(name: str) -> CourseError:
