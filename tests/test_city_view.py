@@ -166,9 +166,13 @@ def test_same_city_is_marked_and_new_cities_follow_the_seed(game):
         lambda game: game.step("jump"),
         lambda game: game.new_city(problem=24),
         lambda game: game.new_city(goal=4),
+        lambda game: game.new_city(goal=1.0),  # == 1, but no index
+        lambda game: game.new_city(goal=True),
         lambda game: (game.end(), game.end(), game.wait()),
         lambda game: explore_city("bandit"),
         lambda game: explore_city("distracting-bus"),
+        lambda game: explore_city("map", seed="a"),
+        lambda game: explore_city("map", seed=1.5),
     ],
 )
 def test_mistakes_are_said_in_both_languages(game, mistake):

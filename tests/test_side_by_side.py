@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 import torch
 from fake_training import city_stream
+from matplotlib.figure import Figure
 from PIL import Image
 
 from course_lib import training
+from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import knowledge_of, pearl_upper_bound
 from course_lib.exact.references import references_of
 from course_lib.lesson import head_to_head
-from course_lib.tasks import Trials, make_task
-from course_lib.views import jobs, side_by_side
+from course_lib.tasks import Drawn, Trials, make_task, play
+from course_lib.views import figure, jobs, side_by_side
+from course_lib.views.figure import EXECUTE, EXPLORE
 from course_lib.views.live import packed
 from course_lib.views.side_by_side import SideBySide, common_pairs, frame, race
 
@@ -85,6 +88,37 @@ def test_what_can_not_race_is_said(streams, by):
     with pytest.raises(CourseError) as raised:
         list(race(streams, by))
     assert raised.value.message.en.endswith(".") and any("가" <= letter <= "힣" for letter in raised.value.message.ko)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ({}, CITY, {}),
+        ({"a": []}, CITY, {"by": "hours"}),
+        ({"a": []}, CITY, {"by": ["seconds"]}),
+        ([[]], CITY, {}),
+        ({"a": "rl2"}, CITY, {}),
+        ({"a": []}, "map", {}),
+        ({"a": []}, make_task("point-robot"), {}),  # its states and actions have no numbers
+        ({"a": []}, CITY, {"speed": 0}),
+        ({"a": []}, CITY, {"title": "RL2"}),
+    ],
+)
+def test_what_can_not_be_laid_side_by_side_is_said_before_anything_is_shown(given):
+    (streams, task, more), before = given, jobs.current()
+    with pytest.raises(CourseError) as raised:
+        side_by_side.side_by_side(streams, task, **more)
+    assert any("가" <= letter <= "힣" for letter in raised.value.message.ko)
+    assert jobs.current() is before
+
+
+def test_a_lane_on_another_task_is_said():
+    with pytest.raises(CourseError, match="'b' are on map, not on homework-map"):
+        side_by_side.side_by_side({"a": looks(1), "b": city_stream(1, task_name="map")}, CITY).wait(20)
+
+
+def test_a_lane_may_be_a_function_that_makes_its_stream():
+    assert len(list(race({"a": lambda: looks(2)}))) == 2
 
 
 def test_lanes_without_trials_or_a_problem_in_common_are_said():
@@ -154,6 +188,57 @@ def test_a_task_without_a_map_shows_its_actions():
     assert "city" not in shown and shown["nats"].shape == (2, len(shown["pair_problem"]))
     assert shown["nats"][1].tolist() == pytest.approx([math.log(3)] * 3)
     assert side_by_side.png(shown, "ko", Bilingual("가", "a")).startswith(b"\x89PNG")
+
+
+def wandering(name: str) -> Snapshot:
+    task, generator = make_task(name), torch.Generator().manual_seed(0)
+    act = lambda running: torch.randint(len(task.actions), (16,), generator=generator)  # noqa: E731
+    trials = play(task, Drawn(task.tables, torch.arange(16) % 4), generator, act)
+    return Snapshot("m", name, 1, 10, 1.0, {"test_return": 0.5}, {}, trials)
+
+
+def test_every_episode_is_drawn_and_execution_is_what_is_instructed():
+    for name, colours in (("gridnavi", [EXPLORE] * 4), ("homework-map", [EXPLORE, EXECUTE])):
+        (together,) = race({"a": [wandering(name)]})
+        shown = frame(together, make_task(name))
+        axes = Figure().add_subplot()
+        side_by_side.draw_city_lane(axes, shown, 0, 0)
+        paths = [line for line in axes.lines if line.get_marker() == "None"]
+        assert [line.get_color() for line in paths] == colours
+        assert all(len(line.get_xdata()) == len(side_by_side.trail(shown, 0, 0, k)) for k, line in enumerate(paths))
+
+
+def test_the_rewards_that_count_are_told_step_by_step():
+    for name, counted in (("random-mdp", None), ("revealing-arm", 1)):
+        task, generator = make_task(name), torch.Generator().manual_seed(0)
+        act = lambda running, task=task, generator=generator: torch.randint(  # noqa: E731
+            len(task.actions), (4,), generator=generator
+        )
+        trials = play(task, task.draw(4, generator), generator, act)
+        (together,) = race({"a": [Snapshot("m", name, 1, 10, 1.0, {}, {}, trials)]})
+        shown = frame(together, task)
+        axes = Figure().add_subplot()
+        side_by_side.draw_tape(axes, shown, 0, 0)
+        real = shown["valid"][0, 0] > 0
+        told = [text.get_text() for text in axes.texts if text.get_text() != "■"]
+        signed = ["+" in text or "-" in text.split()[-1] for text in told]
+        assert signed == [bool(shown["counted"][k]) for k in shown["episode"][0, 0][real]]
+        squares = [text.get_color() for text in axes.texts if text.get_text() == "■"]
+        assert (EXECUTE in squares) is (counted is not None)
+
+
+def test_a_method_that_measures_no_return_has_its_picture():
+    (together,) = race({"a": [replace(wandering("gridnavi"), metrics={})]})
+    shown = frame(together, make_task("gridnavi"))
+    assert side_by_side.png(shown, "ko", Bilingual("가", "a")).startswith(b"\x89PNG")
+
+
+def test_without_a_hangul_font_the_picture_says_how_to_get_one(ended, monkeypatch):
+    monkeypatch.setattr(figure, "hangul_font", lambda: None)
+    monkeypatch.setattr(side_by_side, "hangul_font", lambda: None)
+    outcome = jobs.Outcome("finished", ended[-1], [])
+    page = side_by_side.Comparison(outcome, frame(ended[-1], CITY), Bilingual("가", "a")).html()
+    assert "NanumGothic" in page and page.count("<img") == 2
 
 
 def test_other_numbers_can_be_drawn_than_the_snapshots(ended):

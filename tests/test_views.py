@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import math
+import threading
 import time
 from dataclasses import replace
 
@@ -12,9 +15,11 @@ import pytest
 import torch
 from fake_training import city_stream
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
+from test_city_view import browser  # noqa: F401  (a fixture)
 
 from course_lib import ENVIRONMENTS, training
 from course_lib.agents import rl2
@@ -22,6 +27,8 @@ from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks import Drawn, Trials, make_task, play
 from course_lib.views import figure, jobs, live, panels
+from course_lib.views.side_by_side import frame as frame_of_lanes
+from course_lib.views.side_by_side import race
 from course_lib.views.live import LiveView
 
 
@@ -314,6 +321,46 @@ def test_a_bandit_shows_actions_instead_of_a_map():
     assert len(figure.png(frame, "ko", Bilingual("밴딧", "Bandit"))) > 5_000
 
 
+def wandering(name: str, count: int = 24) -> Snapshot:
+    """Random actions on a task of the course, with random hidden states."""
+    task, generator = make_task(name), torch.Generator().manual_seed(0)
+    drawn = Drawn(task.tables, torch.arange(count) % 4)
+    act = lambda running: torch.randint(len(task.actions), (count,), generator=generator)  # noqa: E731
+    trials = play(task, drawn, generator, act)
+    hidden = torch.randn(count, trials.valid.shape[1], 8, generator=generator)
+    return Snapshot("m", name, 1, 10, 1.0, {"test_return": 0.5}, {}, trials, hidden)
+
+
+EXECUTES = {"map": True, "cooking": True, "revealing-arm": True, "gridnavi": False, "random-mdp": False}
+
+
+@pytest.mark.parametrize("name", EXECUTES)
+def test_execution_is_drawn_where_an_episode_is_instructed(name):
+    """Neither a grid (GridNavi has one) nor its lack (a kitchen) says whether there is an execution."""
+    if name == "random-mdp":  # its problems are drawn anew each time
+        task, generator = make_task(name), torch.Generator().manual_seed(0)
+        act = lambda running: torch.randint(len(task.actions), (24,), generator=generator)  # noqa: E731
+        trials = play(task, task.draw(24, generator), generator, act)
+        hidden = torch.randn(24, trials.valid.shape[1], 8, generator=generator)
+        snapshot = Snapshot("m", name, 1, 10, 1.0, {}, {}, trials, hidden)
+    else:
+        snapshot = wandering(name)
+    frame = panels.frame(snapshot, [], make_task(name))
+    assert frame["instructed"] is EXECUTES[name]
+    assert panels.frame(snapshot, [])["instructed"] is EXECUTES[name]  # told by the trials, where the task is unknown
+    word = lambda key: figure.WORDS[key].en  # noqa: E731
+    steps = frame["hidden"].shape[1]
+    frame |= {"probe": np.ones(steps, np.float32), "probe_chance": 0.25}
+    frame |= {"gain_exact": np.ones((len(frame["trial_problem"]), steps), np.float32)}
+    probe, heat, gain = Figure().subplots(1, 3)
+    figure.draw_probe(probe, frame, word)
+    figure.draw_heat(heat, frame, word)
+    figure.draw_gain(gain, frame, word)
+    assert len(probe.patches) == len(heat.lines) == EXECUTES[name]
+    colours = {to_hex(bar.get_facecolor()) for bar in gain.patches}
+    assert colours == {figure.EXPLORE, *([figure.EXECUTE] if EXECUTES[name] else [])}
+
+
 def test_without_probing_the_probe_of_before_stays(snapshots):
     task = make_task("map")
     first = panels.frame(snapshots[0], rows(snapshots[:1]), task)
@@ -495,9 +542,101 @@ def test_a_snapshot_without_trials_keeps_the_last_ones():
     assert result._frame["update"] == 2 and "hidden" in result._frame
 
 
-def test_live_refuses_what_is_no_stream():
+@pytest.mark.parametrize("stream", [3, "rl2", ["rl2", "map"], {"rl2": "map"}, b"rl2"])
+def test_live_refuses_what_is_no_stream(stream):
     with pytest.raises(CourseError, match="stream of snapshots"):
-        live.live(3)
+        live.live(stream)
+
+
+@pytest.mark.parametrize("stream", [lambda: 3, iter(["rl2", "map"]), lambda: ["rl2"]])
+def test_what_turns_out_to_be_no_stream_is_said(stream):
+    with pytest.raises(CourseError, match="stream of snapshots"):
+        live.live(stream).wait(5)
+
+
+@pytest.mark.parametrize("given", [{"title": "RL2"}, {"title": ("가", "a")}, {"task": "map"}]
+                         + [{"speed": speed} for speed in (0, -1, "5", True, math.nan, math.inf)])  # fmt: skip
+def test_live_refuses_titles_speeds_and_tasks_that_are_none(given):
+    before = jobs.current()
+    with pytest.raises(CourseError) as raised:
+        live.live(city_stream(2), **given)
+    assert any("가" <= letter <= "힣" for letter in raised.value.message.ko)
+    assert jobs.current() is before  # refused before anything was stopped, shown or started
+
+
+def test_a_speed_that_is_none_changes_nothing():
+    view = Sent(city_stream(2), speed=3)
+    with pytest.raises(CourseError, match="speed can't be 'fast'"):
+        view.speed = "fast"
+    assert view.speed == 3 and view.sent == []
+
+
+@pytest.mark.parametrize("stream", [[], city_stream(0)])
+def test_a_stream_that_was_used_up_says_how_to_get_another(stream):
+    view = Sent(stream)
+    view.job.start()
+    until(lambda: view.job.ended)
+    complaint = view.sent[-1][0]["complaint"]
+    assert "anew" in complaint["en"] and "새로 만드십시오" in complaint["ko"]
+    with pytest.raises(CourseError, match="no snapshot left"):
+        view.wait()
+
+
+@pytest.mark.parametrize("broken", [1, 3])  # in the middle; and the last, which is drawn when the end is announced
+def test_a_frame_that_can_not_be_built_leaves_no_live_buttons(monkeypatch, broken):
+    def build(snapshot, *more):
+        if snapshot.update == broken:
+            raise KeyError("panel")
+        return built(snapshot, *more)
+
+    built = panels.frame
+    monkeypatch.setattr(panels, "frame", build)
+    view = Sent(city_stream(3))
+    view.job.start()
+    until(lambda: view.job.ended)
+    assert view.states()[-1] == view.job.state == "failed"
+    assert "panel" in view.sent[-1][0]["complaint"]["en"]
+    view.sent.clear()
+    view.hear("hello")  # a page that reloads is told as well
+    assert view.states() == ["failed"]
+
+
+class Held(Sent):
+    """A view whose first message on its way is held up until another has gone out, for a moment at most."""
+
+    def __init__(self, *args, **kwargs):
+        self.on_its_way, self.another = threading.Event(), threading.Event()
+        super().__init__(*args, **kwargs)
+
+    def send(self, content, buffers=None):
+        if self.on_its_way.is_set():
+            self.another.set()
+        else:
+            self.on_its_way.set()
+            self.another.wait(0.3)
+        super().send(content, buffers)
+
+
+def test_nothing_older_arrives_after_the_last_frame_and_the_last_state(snapshots):
+    view = Held([])
+    view._snapshot = snapshots[0]
+    reloading = threading.Thread(target=view._send_frame)
+    reloading.start()
+    view.on_its_way.wait(5)
+    view._snapshot = snapshots[1]
+    view._send_frame()
+    reloading.join(5)
+    assert [content["values"]["update"] for content, _ in view.sent] == [1, 2]
+
+    view = Held([])
+    view.job.state = "running"
+    reloading = threading.Thread(target=view._tell_state)
+    reloading.start()
+    view.on_its_way.wait(5)
+    view.job.state = "finished"
+    view._tell_state()
+    reloading.join(5)
+    assert view.states() == ["running", "finished"]
 
 
 # ---- the picture -------------------------------------------------------------------------------------
@@ -513,6 +652,32 @@ def test_the_picture_in_both_languages(snapshots):
     assert f"{snapshots[-1].metrics['test_return']:.2f}" in page
     assert Image.open(io.BytesIO(figure.png(frame, "en", Bilingual("지도", "Map")))).width > 800
     assert set(result._repr_mimebundle_()) == {"text/plain", "text/html"}
+
+
+def result_of(metrics: dict, references: dict) -> figure.Result:
+    """Of a method of one's own, that keeps no trials."""
+    last = Snapshot("mine", "three-doors", 1, 10, 1.0, metrics, references)
+    history = [{"update": 1, "env_steps": 10, "seconds": 1.0, **metrics}]
+    return figure.Result(jobs.Outcome("finished", last, history), panels.frame(last, history), Bilingual("가", "a"))
+
+
+def test_where_no_panel_applies_the_result_is_text():
+    for metrics in ({}, {"test_return": math.nan}):  # never measured, and diverged
+        result = result_of(metrics, {"optimal_return": math.nan})
+        assert result._repr_mimebundle_() == {"text/plain": repr(result)} and result._repr_png_() is None
+
+
+def test_a_return_that_is_no_number_leaves_the_other_panels():
+    result = result_of({"test_return": math.nan, "information": 1.0, "information_max": 3.0}, {})
+    assert [key for key, *_ in figure.panels_of(result._frame)] == ["gauges"] and "<img" in result.html()
+    result = result_of({"information_bound": math.nan, "test_return": 1.0}, {})  # a bound, and nothing beside it
+    assert [key for key, *_ in figure.panels_of(result._frame)] == ["curve"] and "<img" in result.html()
+
+
+def test_no_gauge_where_exploring_is_worth_nothing():
+    metrics = {"test_return": 1.0, "execution_given_exploration": 1.0, "information": 0.0, "information_max": 0.0}
+    result = result_of(metrics, {"optimal_return": 1.0, "no_exploration_return": 1.0})
+    assert [key for key, *_ in figure.panels_of(result._frame)] == ["curve"] and "<img" in result.html()
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
@@ -553,3 +718,138 @@ def test_a_small_square_is_drawn_as_mathematics_and_the_hangul_font_comes_first(
     assert {"RL$^2$, 열 배", "|A|$^2$ 그리고 RL²"} <= said.keys()
     first = figure.hangul_font() or "DejaVu Sans"
     assert {families[0] for families in said.values()} == {first}
+
+
+# ---- the page itself, with a stand-in for the notebook -------------------------------------------------
+
+PAGE = """
+<!doctype html><html><body><div id="here"></div><script type="module">
+const listeners = {};
+window.sent = [];
+const model = {
+  get: () => ({ ko: "제목", en: "Title" }), send: (message) => window.sent.push(message.kind),
+  on: (name, listen) => { listeners[name] = listen; }, off: () => {},
+};
+const { content, buffers } = FRAME;
+window.hear = (message) => listeners["msg:custom"](message, []);
+window.feed = (update) => listeners["msg:custom"](
+  { kind: "frame", ...content, values: { ...content.values, update, env_steps: update } },
+  buffers.map((bytes) => new DataView(Uint8Array.from(bytes).buffer)),
+);
+const source = URL.createObjectURL(new Blob([CODE], { type: "text/javascript" }));
+(await import(source)).default.render({ model, el: document.getElementById("here") });
+window.ready = true;
+</script></body></html>
+"""
+
+
+def shown(browser, kind: str, frame: dict, width: int = 900):  # noqa: F811
+    """A view in a page of its own, which has not got its frame yet; what the page complains of is in ``errors``."""
+    content, buffers = live.packed(frame)
+    sent = json.dumps({"content": content, "buffers": [list(bytes(buffer)) for buffer in buffers]})
+    code = json.dumps((live.STATIC / f"{kind}.js").read_text(encoding="utf-8")).replace("</", "<\\/")
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.set_content(PAGE.replace("FRAME", sent).replace("CODE", code))
+    page.add_style_tag(content=(live.STATIC / f"{kind}.css").read_text(encoding="utf-8"))
+    page.wait_for_function("window.ready")
+    return page
+
+
+def frame_for(kind: str, name: str) -> dict:
+    if kind == "live":
+        return panels.frame(wandering(name), [{"env_steps": 10, "test_return": 0.5}], make_task(name))
+    (together,) = race({"a": [wandering(name)], "b": [wandering(name)]})
+    return frame_of_lanes(together, make_task(name))
+
+
+KINDS = {"live": "clv", "side_by_side": "csb"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_moment_that_is_looked_at_is_kept(browser, kind):  # noqa: F811
+    page = shown(browser, kind, frame_for(kind, "gridnavi"))
+    page.evaluate("for (let update = 1; update <= 150; update++) window.feed(update)")
+    moment = page.locator(f".{KINDS[kind]}-lens input").nth(2)
+    moment.evaluate("it => { it.max = 149; it.value = 75; it.dispatchEvent(new Event('input')); }")
+    said = page.locator(f".{KINDS[kind]}-lens output").nth(2)
+    page.wait_for_function("it => it.textContent.includes('76')", arg=said.element_handle())  # the frame at an odd place
+    page.evaluate("for (let update = 151; update <= 154; update++) window.feed(update)")  # every second one goes
+    page.wait_for_function("it => +it.max < 100", arg=moment.element_handle())
+    assert "76" in said.text_content() and page.errors == []
+
+
+@pytest.mark.parametrize("width", [390, 900])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_view_has_a_name_and_says_its_keys(browser, kind, width):  # noqa: F811
+    page, css = shown(browser, kind, frame_for(kind, "map"), width), KINDS[kind]
+    root, keys = page.locator(f".{css}"), page.locator(f".{css}-keys")
+    assert root.get_attribute("aria-label") == "제목 / Title" and not keys.is_visible()
+    page.evaluate("window.feed(1)")
+    keys.wait_for()
+    assert "스페이스" in keys.text_content() and "space" in keys.text_content()
+    assert root.evaluate("it => it.scrollWidth <= it.clientWidth") and page.errors == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_ended_view_waits_for_nothing(browser, kind):  # noqa: F811
+    page, css = shown(browser, kind, frame_for(kind, "gridnavi")), KINDS[kind]
+    assert page.locator(f".{css}-wait").is_visible()
+    state = {"kind": "state", "state": "failed", "unseen": False, "speed": None, "complaint": {"ko": "가", "en": "a"}}
+    page.evaluate("state => window.hear(state)", state)
+    assert not page.locator(f".{css}-wait").is_visible() and page.locator(f".{css}-notice").is_visible()
+    assert page.locator("button", has_text="Run").first.is_disabled() and page.errors == []
+
+
+@pytest.mark.parametrize("name", ["map", "cooking", "gridnavi"])
+def test_the_page_speaks_of_execution_where_there_is_one(browser, name):  # noqa: F811
+    frame = frame_for("live", name)
+    frame |= {"probe": np.ones(frame["hidden"].shape[1], np.float32), "probe_chance": 0.25}
+    page = shown(browser, "live", frame)
+    page.evaluate("window.feed(1)")
+    legend = page.locator(".clv-panel:visible .clv-legend")
+    page.locator("[data-panel=heat] .clv-legend span").first.wait_for()
+    said = "".join(legend.all_text_contents())
+    assert said.count("execution begins") == 2 * EXECUTES[name]  # under the hidden states, and under the probe
+    time_said = page.locator(".clv-lens output").nth(1)
+    begin = int(frame["trial_start"][0])  # of the last episode, where the view begins: it is sent elsewhere first
+    for step in (0, begin):
+        page.locator(".clv-lens input").nth(1).evaluate(
+            "(it, step) => { it.value = step; it.dispatchEvent(new Event('input')); }", step
+        )
+        page.wait_for_function(
+            "([it, step]) => it.textContent.startsWith(step)", arg=[time_said.element_handle(), str(step)]
+        )
+    assert ("execution" in time_said.text_content()) is EXECUTES[name] and page.errors == []
+
+
+@pytest.mark.parametrize(("name", "colours"), [("map", ["#0072b2", "#d55e00"]), ("gridnavi", ["#0072b2"] * 4)])
+def test_every_episode_is_drawn_in_a_lane(browser, name, colours):  # noqa: F811
+    page = shown(browser, "side_by_side", frame_for("side_by_side", name))
+    page.evaluate("""() => {
+        window.strokes = [];
+        const first = (canvas) => canvas === document.querySelector(".csb-lane canvas");
+        const { stroke, clearRect } = CanvasRenderingContext2D.prototype;
+        CanvasRenderingContext2D.prototype.clearRect = function (...rectangle) {
+            if (first(this.canvas)) window.strokes = []; // it is drawn once more
+            clearRect.apply(this, rectangle);
+        };
+        CanvasRenderingContext2D.prototype.stroke = function () {
+            if (first(this.canvas) && this.globalAlpha < 1) window.strokes.push(this.strokeStyle);
+            stroke.call(this);
+        };
+        window.feed(1);
+    }""")
+    page.wait_for_function("window.strokes.length > 0")
+    # The whole way of each episode lies faint under the part that is past.
+    assert page.evaluate("window.strokes") == colours
+    assert ("orange" in page.locator(".csb-legend").text_content()) is ("#d55e00" in colours) and page.errors == []
+
+
+def test_a_curve_without_numbers_is_not_drawn(browser):  # noqa: F811
+    frame = frame_for("live", "gridnavi") | {"curve_test_return": np.array([np.nan], np.float32)}
+    page = shown(browser, "live", frame)
+    page.evaluate("window.feed(1)")
+    page.locator("[data-panel=heat]").wait_for()
+    assert not page.locator("[data-panel=curve]").is_visible() and page.errors == []

@@ -17,6 +17,7 @@ import html
 import io
 from dataclasses import dataclass
 from functools import cache
+from numbers import Integral
 from pathlib import Path
 
 import anywidget
@@ -31,6 +32,7 @@ from torch import Tensor
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import exact_belief, knowledge_of, optimal_values, possible_problems
 from course_lib.tasks import City, Drawn, NoisyTV, Trials, make_task
+from course_lib.training import seeded
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, LINE, SOFT, dress_text, hangul_font
 
 STATIC = Path(__file__).parent / "static"
@@ -48,7 +50,7 @@ def explore_city(task_name: str = "map", seed: int = 0, show_belief: bool = True
         seed: which problems and goals come, one round after the other, and what a television shows.
         show_belief: whether the belief is shown from the start; a button hides and shows it.
     Raises:
-        CourseError: the task is no city, or has so many problems that solving it would take minutes.
+        CourseError: the task is no city, or has so many problems that solving it would take minutes; or no such seed.
     """
     task = make_task(task_name)
     if not isinstance(task, City):
@@ -192,7 +194,7 @@ class CityExplorer(anywidget.AnyWidget):
     def __init__(self, task: City, seed: int = 0, show_belief: bool = True) -> None:
         self.task, self.stakes = task, stakes(task.name)
         tables = task.tables
-        generator = torch.Generator().manual_seed(seed)
+        generator = seeded(seed, "cpu")
         problems = task.draw(DRAWN_AHEAD, generator).index
         goals = torch.randint(len(task.goals), (DRAWN_AHEAD,), generator=generator)
         self._draws = torch.stack([problems, goals], dim=1).tolist()  # [[problem, goal], …]
@@ -293,7 +295,8 @@ class CityExplorer(anywidget.AnyWidget):
         """
         if problem is not None:
             problem = self.task.check_problem(problem)
-        if goal is not None and goal not in range(len(self.task.goals)):
+        whole = isinstance(goal, Integral) and not isinstance(goal, bool)  # 1.0 is in range(4), and indexes nothing
+        if goal is not None and not (whole and 0 <= goal < len(self.task.goals)):
             last = len(self.task.goals) - 1
             raise CourseError(
                 Bilingual(
@@ -301,7 +304,7 @@ class CityExplorer(anywidget.AnyWidget):
                     f"There is no goal {goal}. Give an integer from 0 to {last}.",
                 )
             )
-        self.played = self._fresh(self.played["turn"] + 1, problem, goal)
+        self.played = self._fresh(self.played["turn"] + 1, problem, None if goal is None else int(goal))
 
     def same_city(self) -> None:
         """Begin again in the same city, with the same goal. Such a round is marked ``again``."""

@@ -10,6 +10,7 @@ import base64
 import html
 import io
 import math
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -49,14 +50,14 @@ WORDS = {
     "gain": Bilingual("스텝마다의 정보 이득 (nat)", "Information gain of each step (nats)"),
     "gain_exact": Bilingual("문제에 대해, 정확히", "about the problem, exactly"),
     "gain_told": Bilingual("z에 대해, 디코더에게", "about z, to the decoder"),
-    "city": Bilingual("탐험가가 가는 곳", "Where the explorer goes"),
+    "city": Bilingual("탐험자가 가는 곳", "Where the explorer goes"),
     "actions": Bilingual("스텝마다 고른 행동", "Actions chosen at each step"),
     "heat": Bilingual("한 트라이얼의 은닉 상태", "Hidden states of one trial"),
     "time": Bilingual("스텝 t", "step t"),
     "units": Bilingual("유닛", "units"),
     "points": Bilingual("은닉 상태의 2차원 투영", "Hidden states in two dimensions"),
     "latent": Bilingual("사후 분포 q(z|c)", "Posterior q(z|c)"),
-    "walk": Bilingual("그것이 이끈 에피소드", "The episode it led to"),
+    "walk": Bilingual("뽑은 z가 이끈 에피소드", "The episode it led to"),
     "episode": Bilingual("에피소드", "episode"),
     "probe": Bilingual("은닉 상태에서 문제 읽기", "Reading the problem from h"),
     "probe_line": Bilingual("선형 프로브", "linear probe"),
@@ -90,6 +91,39 @@ def dress_text(figure: Figure) -> None:
             text.set_text(text.get_text().replace("²", "$^2$"))
 
 
+def palette_png(figure: Figure) -> bytes:
+    """A figure as a PNG with a palette, a third of the bytes; dress its text before."""
+    raw, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(raw, format="png")
+    drawing = Image.open(raw).convert("RGB")
+    palette = drawing.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette.save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+def both_pictures(drawn: Callable[[str], bytes], described: Callable[[str], str]) -> str:
+    """The picture in each language, with its text alternative; and what to do where there is no font for Korean.
+
+    Args:
+        drawn: language → PNG.
+        described: language → the same in words.
+    """
+    divs = []
+    for language in Bilingual._fields:
+        data = base64.b64encode(drawn(language)).decode("ascii")
+        alternative = html.escape(described(language), quote=True)
+        divs.append(
+            f'<div lang="{language}"><img alt="{alternative}" style="max-width:100%" '
+            f'src="data:image/png;base64,{data}"></div>'
+        )
+    if hangul_font() is None:
+        note = (
+            "이 컴퓨터에 한글 글꼴이 없어 그림의 글자를 영어로 썼습니다. NanumGothic을 설치하면 한국어로 그립니다."
+        )
+        divs.append(f'<div lang="ko"><small>{html.escape(note)}</small></div>')
+    return "".join(divs)
+
+
 class Result:
     """What ``await view`` gives: the outcome of the run and its picture.
 
@@ -118,31 +152,24 @@ class Result:
 
     def _repr_mimebundle_(self, **_options) -> dict[str, str]:
         bundle = {"text/plain": repr(self)}
-        if self._frame is not None:
+        if self._pictured:
             bundle["text/html"] = self.html()
         return bundle
 
+    @property
+    def _pictured(self) -> bool:
+        """Whether there is anything to draw. A method of one's own may measure nothing that a panel shows."""
+        return self._frame is not None and bool(panels_of(self._frame))
+
     def _repr_png_(self) -> bytes | None:
-        return None if self._frame is None else png(self._frame, "en", self._title)
+        return png(self._frame, "en", self._title) if self._pictured else None
 
     def html(self) -> str:
         """The picture in each language, with its numbers as the text alternative."""
-        divs = []
-        for language in ("ko", "en"):
-            data = base64.b64encode(png(self._frame, language, self._title)).decode("ascii")
-            alternative = html.escape(described(self._frame, language), quote=True)
-            divs.append(
-                f'<div lang="{language}"><img alt="{alternative}" style="max-width:100%" '
-                f'src="data:image/png;base64,{data}"></div>'
-            )
-        if hangul_font() is None:
-            note = Bilingual(
-                "이 컴퓨터에 한글 글꼴이 없어 그림의 글자를 영어로 썼습니다. NanumGothic을 설치하면 한국어로 그립니다.",
-                "This computer has no Korean font, so the picture is labelled in English. "
-                "Install NanumGothic for Korean.",
-            )
-            divs.append(f'<div lang="ko"><small>{html.escape(note.ko)}</small></div>')
-        return "".join(divs)
+        return both_pictures(
+            lambda language: png(self._frame, language, self._title),
+            lambda language: described(self._frame, language),
+        )
 
 
 def described(frame: dict, language: str) -> str:
@@ -167,9 +194,9 @@ def described(frame: dict, language: str) -> str:
 
 
 def png(frame: dict, language: str, title: Bilingual) -> bytes:
-    """The panels of a frame in one language ("ko" or "en"), as a PNG of about 40 kB."""
+    """The panels of a frame, of which there must be some, in one language ("ko" or "en"): a PNG of about 40 kB."""
     language = language if hangul_font() else "en"  # never boxes
-    drawn = [panel for panel in PANELS if panel[1](frame)]
+    drawn = panels_of(frame)
     columns = min(3, len(drawn))
     rows = math.ceil(len(drawn) / columns)
     size = (3.7 * columns, 2.75 * rows + 0.4)  # inches
@@ -191,14 +218,7 @@ def png(frame: dict, language: str, title: Bilingual) -> bytes:
         axes.set_title(word(key), fontsize=10, loc="left", color=INK)
     figure.suptitle(getattr(title, language), fontsize=11, x=0.01, ha="left", color=INK)
     dress_text(figure)
-
-    raw = io.BytesIO()
-    figure.savefig(raw, format="png")
-    small = io.BytesIO()
-    drawing = Image.open(raw).convert("RGB")
-    palette = drawing.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    palette.save(small, format="png", optimize=True)
-    return small.getvalue()
+    return palette_png(figure)
 
 
 # ---- the panels --------------------------------------------------------------------------------------
@@ -239,10 +259,11 @@ def gauges_of(frame: dict) -> list[tuple[str, str, float, float, float]]:
     metrics, references = frame["metrics"], frame["references"]
     most = metrics.get("information_max", references.get("information_max"))
     gauges = []
-    if "information" in metrics and most:
+    if "information" in metrics and most is not None and most > 0:
         gauges.append(("information", EXPLORE, metrics["information"], 0.0, most))
     low, high = references.get("no_exploration_return"), references.get("optimal_return")
-    if "execution_given_exploration" in metrics and low is not None and high is not None:
+    # Where exploring can't raise the return, there is no scale to draw it on.
+    if "execution_given_exploration" in metrics and low is not None and high is not None and high > low:
         gauges.append(("execution", EXECUTE, metrics["execution_given_exploration"], low, high))
     return gauges
 
@@ -281,6 +302,9 @@ def draw_bound(axes, frame: dict, word) -> None:
     axes.legend(fontsize=8, frameon=False, loc="lower right")
 
 
+BOUND = ("information_bound", "code_information", "code_information_max")
+
+
 def bound_range(frame: dict) -> tuple[float, float]:
     """Before training the bound may lie a hundred nats below 0, which would flatten all that follows."""
     most = float(np.nanmax(frame["curve_code_information_max"]))
@@ -290,7 +314,7 @@ def bound_range(frame: dict) -> tuple[float, float]:
 def draw_gain(axes, frame: dict, word) -> None:
     exact = frame["gain_exact"][0, : int(frame["trial_length"][0])]
     steps = np.arange(len(exact))
-    executing = (frame["trial_instruction"][0, : len(exact)] > 0) & ("city" in frame)
+    executing = frame["trial_instruction"][0, : len(exact)] > 0
     axes.bar(steps, exact, width=0.8, color=np.where(executing, EXECUTE, EXPLORE), label=word("gain_exact"))
     if "gain_told" in frame:
         told = frame["gain_told"][0, : len(exact)]
@@ -349,7 +373,7 @@ def draw_heat(axes, frame: dict, word) -> None:
         interpolation="nearest", extent=(0, length, 0, frame["hidden"].shape[2]),
     )  # fmt: skip
     begin = int(frame["trial_start"][0])
-    if "city" in frame and 0 < begin < length:
+    if frame["instructed"] and 0 < begin < length:
         axes.axvline(begin, color=INK, linewidth=1, linestyle=(0, (3, 3)))
     axes.set_xlabel(word("time"), fontsize=8, color=SOFT)
     axes.set_ylabel(word("units"), fontsize=8, color=SOFT)
@@ -427,8 +451,9 @@ def draw_walk(axes, frame: dict, word) -> None:
 
 def draw_probe(axes, frame: dict, word) -> None:
     steps = np.arange(len(frame["probe"]))
-    first, _, last = frame["boundary"]
-    axes.axvspan(first, max(last, first + 0.3), color=EXECUTE, alpha=0.12, linewidth=0)
+    if frame["instructed"]:
+        first, _, last = frame["boundary"]
+        axes.axvspan(first, max(last, first + 0.3), color=EXECUTE, alpha=0.12, linewidth=0)
     axes.axhline(frame["probe_chance"], color=SOFT, linewidth=1, linestyle=":", label=word("chance"))
     if "probe_best" in frame:
         axes.plot(steps, frame["probe_best"], color=INK, linewidth=1.3, label=word("probe_best"))
@@ -440,10 +465,20 @@ def draw_probe(axes, frame: dict, word) -> None:
     axes.legend(fontsize=8, frameon=False, loc="best")
 
 
+def measured(frame: dict, *names: str) -> bool:
+    """Whether all of these curves are there and have a number: of a training that diverged they may be all NaN."""
+    return all(np.isfinite(frame.get(f"curve_{name}", np.nan)).any() for name in names)
+
+
+def panels_of(frame: dict) -> list[tuple]:
+    """The panels that this frame has something for."""
+    return [panel for panel in PANELS if panel[1](frame)]
+
+
 PANELS = (
-    ("curve", lambda frame: "curve_test_return" in frame, draw_curve),
+    ("curve", lambda frame: measured(frame, "test_return"), draw_curve),
     ("gauges", lambda frame: bool(gauges_of(frame)), draw_gauges),
-    ("bound", lambda frame: "curve_information_bound" in frame, draw_bound),
+    ("bound", lambda frame: measured(frame, *BOUND), draw_bound),
     ("city", lambda frame: "visits" in frame, draw_city),
     ("gain", lambda frame: "gain_exact" in frame, draw_gain),
     ("latent", lambda frame: "latent_mean" in frame, draw_latent),

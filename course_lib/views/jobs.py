@@ -15,10 +15,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
+import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
@@ -27,6 +30,53 @@ ENDED = ("stopped", "finished", "failed")
 
 # A stopped job ends after the update that it is in. No update of this course takes as long as this.
 PATIENCE_S = 30.0
+
+
+def checked_stream(stream: object):
+    """``stream`` itself if snapshots can be pulled from it, or it is a function; else a CourseError.
+
+    What a generator yields is known only once it is pulled (``Job`` looks then); a list is looked into here.
+    """
+    known = callable(stream) or hasattr(stream, "__iter__")
+    if isinstance(stream, list | tuple):
+        known = all(map(is_snapshot, stream))
+    if not known or isinstance(stream, str | bytes | Mapping):  # these can be iterated over, and hold no snapshots
+        raise no_stream(stream)
+    return stream
+
+
+def is_snapshot(value: object) -> bool:
+    """Told by what it has, because several methods side by side come as a snapshot of another class."""
+    return hasattr(value, "metrics") and hasattr(value, "env_steps")
+
+
+def no_stream(got: object) -> CourseError:
+    """What is said of something else than a stream of snapshots."""
+    return CourseError(
+        Bilingual(
+            f"여기에는 스냅샷의 스트림이 필요합니다. 받은 것: {type(got).__name__}. "
+            'stream("rl2", "map", seed=0)처럼 course_lib.training의 stream이 만든 것을 주십시오.',
+            f"This needs a stream of snapshots and got {type(got).__name__}. "
+            'Give what stream of course_lib.training makes, such as stream("rl2", "map", seed=0).',
+        )
+    )
+
+
+def checked_speed(speed: object) -> float | None:
+    """``speed`` itself if it is None or a number above 0; else a CourseError."""
+    if speed is None:
+        return None
+    fits = isinstance(speed, Real) and not isinstance(speed, bool) and math.isfinite(speed) and speed > 0
+    if not fits:
+        raise CourseError(
+            Bilingual(
+                f"speed에는 {speed!r}을(를) 쓸 수 없습니다. 1초에 스냅샷 몇 개인지 0보다 큰 수로 주거나, 가장 빠르게 하려면 "
+                "None을 주십시오.",
+                f"speed can't be {speed!r}. Give the number of snapshots a second, greater than 0, "
+                "or None for as fast as they come.",
+            )
+        )
+    return float(speed)
 
 
 @dataclass(frozen=True)
@@ -52,6 +102,8 @@ class Job:
         stream: an iterator of snapshots, or a function that makes one (called in the thread).
         speed: at most so many snapshots a second; None: as fast as they come.
 
+    Raises:
+        CourseError: that is no stream, or no speed.
     Attributes:
         state: "ready", "running", "paused", "stopped", "finished" or "failed".
         last, history: as in ``Outcome``, while it runs.
@@ -65,14 +117,14 @@ class Job:
         self.last: Snapshot | None = None
         self.history: list[dict[str, float]] = []
         self.error: BaseException | None = None
-        self._stream = stream
+        self._stream = checked_stream(stream)
         self._listeners: list[Callable[[Job], None]] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="course-training", daemon=True)
         # The notes that the controls leave, and the thread reads. All of them under this one lock.
         self._notes = threading.Condition()
         self._going, self._steps, self._stopping = True, 0, False
-        self._speed, self._asked_at = speed, float("-inf")
+        self._speed, self._asked_at = checked_speed(speed), float("-inf")
 
     # ---- controls: callable from any thread, they return at once -------------------------------------
 
@@ -111,7 +163,7 @@ class Job:
 
     @speed.setter
     def speed(self, per_second: float | None) -> None:
-        self._leave_note(_speed=None if per_second is None else float(per_second))
+        self._leave_note(_speed=checked_speed(per_second))
 
     @property
     def ended(self) -> bool:
@@ -214,7 +266,7 @@ class Job:
         end = "finished"
         try:
             self._announce("running")
-            stream = iter(self._stream() if callable(self._stream) else self._stream)
+            stream = iter(checked_stream(self._stream()) if callable(self._stream) else self._stream)
             while True:
                 if not self._may_go_on():
                     end = "stopped"
@@ -226,8 +278,12 @@ class Job:
                 if not stepping:
                     self._announce("running")
                 snapshot = next(stream, None)
+                if snapshot is None and self.last is None:
+                    raise nothing_left()
                 if snapshot is None:
                     break
+                if not is_snapshot(snapshot):
+                    raise no_stream(snapshot)
                 self.last = snapshot
                 self.history.append(
                     {
@@ -246,7 +302,8 @@ class Job:
             self._announce(end)
         except BaseException as error:
             self.error = self.error or error
-            self.state = "failed"
+            with contextlib.suppress(BaseException):  # the error above is the one to tell
+                self._announce("failed")
         finally:
             self._ended.set()
 
@@ -258,6 +315,18 @@ class Job:
     def _tell(self) -> None:
         for listener in self._listeners:
             listener(self)
+
+
+def nothing_left() -> CourseError:
+    """What is said of a stream that ended before its first snapshot: most often it was used up by another view."""
+    return CourseError(
+        Bilingual(
+            "이 스트림에는 스냅샷이 하나도 남아 있지 않습니다. 스트림은 한 번만 쓸 수 있으니, "
+            "스트림을 만드는 셀을 다시 실행해 새로 만드십시오.",
+            "This stream has no snapshot left. A stream can be used only once: "
+            "make it anew by running the cell that makes it.",
+        )
+    )
 
 
 # ---- one job at a time -------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from IPython.display import display
 
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.tasks import make_task
+from course_lib.tasks import Task, make_task
 from course_lib.views import panels
 from course_lib.views.figure import Result
 from course_lib.views.jobs import ENDED, Audience, Job
@@ -55,17 +55,8 @@ def live(
         task: for a task of your own; those of the course are found by the name in the snapshot.
         speed: at most so many snapshots a second; None: as fast as they come. Give a replay 5 or 10.
     Raises:
-        CourseError: the job before does not stop, or ``stream`` is no stream.
+        CourseError: the job before does not stop; ``stream``, ``title``, ``task`` or ``speed`` is none.
     """
-    if not callable(stream) and not hasattr(stream, "__iter__"):
-        raise CourseError(
-            Bilingual(
-                f"live()에는 스냅샷의 스트림이 필요합니다. 받은 것: {type(stream).__name__}. "
-                'live(training.stream("rl2", "map", seed=0))처럼 쓰십시오.',
-                f"live() needs a stream of snapshots and got {type(stream).__name__}. "
-                'Write live(training.stream("rl2", "map", seed=0)).',
-            )
-        )
     view = LiveView(stream, title, task, speed)
     view.show()
     view.job.start()
@@ -81,16 +72,21 @@ class LiveView(anywidget.AnyWidget):
     title = traitlets.Dict().tag(sync=True)  # {"ko": …, "en": …}
 
     def __init__(self, stream, title: Bilingual | None = None, task=None, speed: float | None = None) -> None:
-        title = title or Bilingual("실시간으로 보는 학습", "Training, live")
+        title = checked_title(title or Bilingual("실시간으로 보는 학습", "Training, live"))
+        if task is not None:
+            checked_task(task)
+        job = Job(stream, speed)
         super().__init__(title=title._asdict())
-        self.job = Job(stream, speed)
+        self.job = job
         self.job.listen(self._after)
         self.audience = Audience()
         self.on_msg(self._hear)
         self._task = task
         self._bilingual_title = title
         self._shown_in: object = None  # the cell that shows it already
-        self._building = threading.Lock()
+        # Around building and sending together, or the kernel's loop (a page that reloads) could send an older frame or
+        # state after the training thread's last one. Re-entrant: sending a frame builds it.
+        self._sending = threading.RLock()
         self._received: Snapshot | None = None  # the last one
         self._snapshot: Snapshot | None = None  # the same, with the last trials that any had
         self._frame: dict | None = None
@@ -173,41 +169,47 @@ class LiveView(anywidget.AnyWidget):
 
     def _up_to_date(self, probing: bool = True) -> dict | None:
         """The frame of the last snapshot, built if need be."""
-        with self._building:
+        with self._sending:
             snapshot = self._snapshot
             if snapshot is None or snapshot is (self._probed if probing else self._framed):
                 return self._frame
             if self._task is None:
                 self._task = known_task(snapshot.task)
             began = time.monotonic()
+            probed = self._probed
+            # Of a snapshot whose frame can't be built the page keeps the frame before: trying again for every
+            # message would keep the state from it as well.
+            self._framed = self._probed = snapshot
             self._frame = panels.frame(snapshot, list(self.job.history), self._task, self._frame, probing)
-            self._framed = snapshot
             if probing:
-                self._probed = snapshot
                 self._next_probe = began + (time.monotonic() - began) / PROBE_SHARE
+            else:
+                self._probed = probed
             return self._frame
 
     def _send_frame(self, probing: bool = True) -> None:
-        began = time.monotonic()
-        frame = self._up_to_date(probing)
-        if frame is None:
-            return
-        content, buffers = packed(frame)
-        self.send({"kind": "frame", **content}, buffers)
-        took = 0.0 if probing else time.monotonic() - began  # the probe has a share of its own
-        apart = 1.0 / FRAMES_PER_SECOND if self._acknowledged else UNANSWERED_S
-        self._next_frame = began + max(apart, took / FRAME_SHARE)
-        self._acknowledged = False
+        with self._sending:
+            began = time.monotonic()
+            frame = self._up_to_date(probing)
+            if frame is None:
+                return
+            content, buffers = packed(frame)
+            self.send({"kind": "frame", **content}, buffers)
+            took = 0.0 if probing else time.monotonic() - began  # the probe has a share of its own
+            apart = 1.0 / FRAMES_PER_SECOND if self._acknowledged else UNANSWERED_S
+            self._next_frame = began + max(apart, took / FRAME_SHARE)
+            self._acknowledged = False
 
     def _tell_state(self) -> None:
-        state, complaint = self.job.state, None
-        if self.job.error is not None:
-            complaint = self.job.complaint().message._asdict()
-        told = (state, self._paused_unseen, self.job.speed)
-        self._told = told
-        self.send(
-            {"kind": "state", "state": state, "unseen": told[1], "speed": told[2], "complaint": complaint}
-        )
+        with self._sending:
+            state, complaint = self.job.state, None
+            if self.job.error is not None:
+                complaint = self.job.complaint().message._asdict()
+            told = (state, self._paused_unseen, self.job.speed)
+            self._told = told
+            self.send(
+                {"kind": "state", "state": state, "unseen": told[1], "speed": told[2], "complaint": complaint}
+            )
 
     # ---- from the browser, in the kernel's loop ------------------------------------------------------
 
@@ -256,6 +258,32 @@ class LiveView(anywidget.AnyWidget):
             self.job.pause()
         if not self.audience.ever_seen and self.audience.silence > EYES_WITHIN_S:
             self.job.speed = None
+
+
+def checked_title(title: object) -> Bilingual:
+    """``title`` itself if it is in both languages; else a CourseError."""
+    if not isinstance(title, Bilingual):
+        raise CourseError(
+            Bilingual(
+                f"title에는 두 언어로 쓴 제목이 필요합니다. 받은 것: {title!r}. "
+                'Bilingual("한국어 제목", "English title")처럼 주십시오.',
+                f"title needs both languages and got {title!r}. "
+                'Give Bilingual("Korean title", "English title").',
+            )
+        )
+    return title
+
+
+def checked_task(task: object) -> Task:
+    """``task`` itself if it is one; else a CourseError."""
+    if not isinstance(task, Task):
+        raise CourseError(
+            Bilingual(
+                f"task에는 태스크가 필요합니다. 받은 것: {task!r}. make_task('map')처럼 make_task가 만든 것을 주십시오.",
+                f"task needs a task and got {task!r}. Give what make_task makes, such as make_task('map').",
+            )
+        )
+    return task
 
 
 def known_task(name: str):

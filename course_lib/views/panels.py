@@ -289,6 +289,8 @@ def trials_shown(trials: Trials, task) -> dict:
         "trial_episode": as_int16(few.episode),
         "boundary": [float(start.min()), float(start.median()), float(start.max())],
         "problems": None if task is None else task.problem_count,
+        # Whether there is an execution at all: a grid alone does not say so, and a kitchen executes without one.
+        "instructed": bool((trials.instruction > 0).any()) if task is None else any(task.trial.instructed),
     }
     plan = city_plan(task)
     if plan is not None:

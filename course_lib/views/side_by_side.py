@@ -11,9 +11,6 @@ live view's: one background thread, the same buttons, the same picture at the en
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,7 +20,6 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
-from PIL import Image
 from torch import Tensor
 
 from course_lib.agents.snapshot import Snapshot
@@ -31,9 +27,10 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import exact_belief
 from course_lib.tasks import Task, Trials
 from course_lib.views.figure import (
-    COLOURS, DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, dress_text, hangul_font, thousands,
+    DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, both_pictures, dress_text, hangul_font, palette_png, thousands,
 )  # fmt: skip
-from course_lib.views.live import STATIC, LiveView
+from course_lib.views.jobs import checked_stream
+from course_lib.views.live import STATIC, LiveView, checked_task
 from course_lib.views.panels import CURVE_POINTS, city_plan, finite
 
 CLOCKS = {"seconds": Bilingual("학습 시간 (초)", "training seconds"), "env_steps": Bilingual("환경 스텝", "env steps")}
@@ -95,16 +92,33 @@ def race(
         by: "seconds" of training, or "env_steps".
         references: exact numbers to draw, in place of those of the snapshots.
     Raises:
-        CourseError: no lane, no such clock, or a lane without any snapshot, or without trials.
+        CourseError: no dict of streams, no lane, no such clock. And once it runs: a lane without any snapshot, or
+            without trials.
     """
-    if by not in CLOCKS or not streams:
+    if not isinstance(streams, dict):
+        raise CourseError(
+            Bilingual(
+                f"여기에는 레인 이름과 스트림의 dict가 필요합니다. 받은 것: {type(streams).__name__}. "
+                '{"RL²": stream("rl2", "map", seed=0)}처럼 주십시오.',
+                f"This needs a dict of names of lanes and streams and got {type(streams).__name__}. "
+                'Give {"RL2": stream("rl2", "map", seed=0)}.',
+            )
+        )
+    if not isinstance(by, str) or by not in CLOCKS or not streams:
         raise CourseError(
             Bilingual(
                 f"레인이 하나 이상 있어야 하고, by는 {' 또는 '.join(CLOCKS)}이어야 합니다. 받은 값: by={by!r}, 레인 {len(streams)}개.",
                 f"There must be a lane, and by must be {' or '.join(CLOCKS)}. Got by={by!r} and {len(streams)} lanes.",
             )
         )
-    running = {lane: iter(stream) for lane, stream in streams.items()}
+    return raced({lane: checked_stream(stream) for lane, stream in streams.items()}, by, references)
+
+
+def raced(
+    streams: dict[str, Iterable[Snapshot]], by: str, references: dict[str, float] | None
+) -> Iterator[Together]:
+    """What ``race`` gives once it knows that these can race: a generator would only say so when it is first asked."""
+    running = {lane: iter(stream() if callable(stream) else stream) for lane, stream in streams.items()}
     each, curves = {}, dict.fromkeys(running, ())
 
     def advance(lane: str) -> bool:
@@ -124,7 +138,11 @@ def race(
         for lane in running:
             if not advance(lane):
                 raise CourseError(
-                    Bilingual(f"'{lane}'에는 스냅샷이 하나도 없습니다.", f"'{lane}' has no snapshot at all.")
+                    Bilingual(
+                        f"'{lane}'에는 스냅샷이 하나도 없습니다. 스트림은 한 번만 쓸 수 있으니, 스트림을 만드는 셀을 다시 실행하십시오.",
+                        f"'{lane}' has no snapshot at all. A stream can be used only once: "
+                        "run the cell that makes it again.",
+                    )
                 )
         yield Together(dict(each), dict(curves), by, references)
         going = list(running)
@@ -165,13 +183,27 @@ def side_by_side(
         references: exact numbers to draw, of those in ``WORDS``, in place of those of the snapshots. (Those say what
             knowing the problem is worth, which is the optimum where it can be found out, and more where it can't.)
     Raises:
-        CourseError: as ``race``; or the job before does not stop.
+        CourseError: as ``race``; ``task`` is none whose trials can be laid side by side; ``title`` or ``speed`` is
+            none; or the job before does not stop.
     """
+    check_drawable(task)
     view = SideBySide(race(streams, by, references), title or Bilingual("나란히 보기", "Side by side"), task, speed)
     view.show()
     view.job.start()
     view.watch()
     return view
+
+
+def check_drawable(task: Task) -> None:
+    """Raise a CourseError unless it is a task with numbered states and actions, which is what a lane draws."""
+    if checked_task(task).continuous:
+        raise CourseError(
+            Bilingual(
+                f"{task.name}의 행동은 연속이어서 나란히 그릴 수 없습니다. 스트림을 하나씩 live()로 보십시오.",
+                f"The actions of {task.name} are continuous and can't be drawn side by side. "
+                "Watch one stream at a time with live().",
+            )
+        )
 
 
 class SideBySide(LiveView):
@@ -181,10 +213,10 @@ class SideBySide(LiveView):
     _css = STATIC / "side_by_side.css"
 
     def _up_to_date(self, probing: bool = True) -> dict | None:
-        with self._building:
+        with self._sending:
             if self._snapshot is not None and self._snapshot is not self._framed:
+                self._framed = self._snapshot  # before it is built: what can't be built is not tried again
                 self._frame = frame(self._snapshot, self._task)
-                self._framed = self._snapshot
             return self._frame
 
     def _result(self, outcome) -> Comparison:
@@ -224,9 +256,19 @@ def frame(together: Together, task: Task) -> dict:
     """All that is drawn of one moment of a race: L lanes, N pairs, T steps.
 
     Raises:
-        CourseError: the lanes have no problem in common.
+        CourseError: the lanes have no problem in common, or one is on another task.
     """
     lanes = list(together.each.items())
+    for lane, snapshot in lanes:
+        if snapshot.task != task.name:
+            raise CourseError(
+                Bilingual(
+                    f"'{lane}'의 스냅샷은 {task.name}의 것이 아니라 {snapshot.task}의 것입니다. "
+                    "모든 레인에 같은 태스크의 스트림을 주십시오.",
+                    f"The snapshots of '{lane}' are on {snapshot.task}, not on {task.name}. "
+                    "Give streams of the same task for all lanes.",
+                )
+            )
     pairs = common_pairs([snapshot.trials for _, snapshot in lanes])
     if not pairs:
         raise CourseError(
@@ -258,6 +300,8 @@ def frame(together: Together, task: Task) -> dict:
         "env_steps": together.env_steps,
         "references": finite(together.references),
         "actions": list(task.actions),
+        "instructed": list(task.trial.instructed),  # of each episode: whether it is an execution
+        "counted": list(task.trial.counted),  # of each episode: whether its rewards are the trial's
         "goals": [list(goal) for goal in getattr(task, "goals", ())],
         "pair_problem": np.array([problem for problem, _ in pairs], np.int16),
         "pair_asked": np.array([asked for _, asked in pairs], np.int16),
@@ -342,15 +386,10 @@ class Comparison:
 
     def html(self, pair: int = 0) -> str:
         """The picture in each language, with its numbers as the text alternative."""
-        divs = []
-        for language in ("ko", "en"):
-            data = base64.b64encode(png(self._frame, language, self._title, pair)).decode("ascii")
-            alternative = html.escape(described(self._frame, language, pair), quote=True)
-            divs.append(
-                f'<div lang="{language}"><img alt="{alternative}" style="max-width:100%" '
-                f'src="data:image/png;base64,{data}"></div>'
-            )
-        return "".join(divs)
+        return both_pictures(
+            lambda language: png(self._frame, language, self._title, pair),
+            lambda language: described(self._frame, language, pair),
+        )
 
 
 def pair_name(shown: dict, pair: int, language: str) -> str:
@@ -397,13 +436,7 @@ def png(shown: dict, language: str, title: Bilingual, pair: int = 0) -> bytes:
     heading = f"{getattr(title, language)} · {pair_name(shown, pair, language)}"
     figure.suptitle(heading, fontsize=11, x=0.01, ha="left", color=INK)
     dress_text(figure)
-    raw, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(raw, format="png")
-    drawing = Image.open(raw).convert("RGB")
-    drawing.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        small, format="png", optimize=True
-    )
-    return small.getvalue()
+    return palette_png(figure)
 
 
 def draw_curves(axes, shown: dict, language: str) -> None:
@@ -438,9 +471,12 @@ def curve_range(shown: dict) -> tuple[float, float]:
     """What is shown of the returns: before training they may lie so low that all that follows is flat."""
     levels = [shown["references"][name] for name in LEVELS if name in shown["references"]] or [0.0, 1.0]
     seen = np.concatenate([shown[f"curve_y_{k}"] for k in range(len(shown["lanes"]))])
-    top, bottom = max(*levels, float(np.nanmax(seen))), min(levels)
+    seen = seen[np.isfinite(seen)]
+    if not len(seen):  # a method of one's own may measure no return
+        seen = np.array(levels)
+    top, bottom = max(*levels, float(seen.max())), min(levels)
     room = max(top - bottom, 0.1)
-    return max(float(np.nanmin(seen)), bottom - 1.2 * room) - 0.06 * room, top + 0.14 * room
+    return max(float(seen.min()), bottom - 1.2 * room) - 0.06 * room, top + 0.14 * room
 
 
 def trail(shown: dict, number: int, pair: int, episode: int) -> list[int]:
@@ -470,7 +506,10 @@ def draw_city_lane(axes, shown: dict, number: int, pair: int) -> None:
     if asked and plan["goals"]:
         axes.scatter(*np.array(plan["goals"][asked - 1]), s=90, marker="^", color=EXECUTE, alpha=0.35, linewidths=0)
     axes.scatter(*np.array(plan["start"]), s=46, marker="+", color=INK, linewidths=1)
-    for episode, colour, aside in ((0, EXPLORE, -0.08), (1, EXECUTE, 0.08)):
+    episodes = len(shown["instructed"])
+    apart = min(0.16, 0.6 / max(1, episodes - 1))  # the episodes lie side by side, and within the cell
+    for episode, executing in enumerate(shown["instructed"]):
+        colour, aside = EXECUTE if executing else EXPLORE, (episode - (episodes - 1) / 2) * apart
         cells = np.array([(s % width, s // width) for s in trail(shown, number, pair, episode)], float)
         if len(cells):
             axes.plot(*(cells + aside).T, color=colour, linewidth=2, alpha=0.9)
@@ -484,8 +523,9 @@ def draw_tape(axes, shown: dict, number: int, pair: int) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(max(2, len(real)), 0)
     for place, t in enumerate(real):
-        executing = shown["episode"][number, pair, t] == shown["episode"][number, pair].max()
+        episode = shown["episode"][number, pair, t]
+        executing = shown["instructed"][episode]
         name = shown["actions"][shown["action"][number, pair, t]]
-        paid = f"  {shown['reward'][number, pair, t]:+.2f}" if executing else ""
+        paid = f"  {shown['reward'][number, pair, t]:+.2f}" if shown["counted"][episode] else ""
         axes.text(0.02, place + 0.5, "■", color=EXECUTE if executing else EXPLORE, fontsize=9, va="center")
         axes.text(0.1, place + 0.5, f"{name}{paid}", color=INK, fontsize=8, va="center")

@@ -10,7 +10,6 @@ const WORDS = {
   step: ["한 단계", "Step"],
   stop: ["중지", "Stop"],
   speed: ["속도", "Speed"],
-  fastest: ["최대", "max"],
   ready: ["준비", "ready"],
   running: ["학습 중", "running"],
   paused: ["일시 정지됨", "paused"],
@@ -52,7 +51,7 @@ const WORDS = {
   gain: ["스텝마다의 정보 이득", "Information gain of each step"],
   gainExact: ["문제에 대해, 정확히", "about the problem, exactly"],
   gainTold: ["z에 대해, 디코더에게", "about z, to the decoder"],
-  city: ["탐험가가 가는 곳", "Where the explorer goes"],
+  city: ["탐험자가 가는 곳", "Where the explorer goes"],
   actions: ["스텝마다 고른 행동", "Actions chosen at each step"],
   bus: ["버스", "bus"],
   map: ["지도", "map"],
@@ -69,23 +68,22 @@ const WORDS = {
   chosen: ["고른 트라이얼", "the chosen trial"],
   variance: ["분산", "variance"],
   latent: ["사후 분포 q(z|c)", "Posterior q(z|c)"],
-  walk: ["그것이 이끈 에피소드", "The episode it led to"],
+  walk: ["뽑은 z가 이끈 에피소드", "The episode it led to"],
   prior: ["사전 분포", "prior"],
   deviation: ["표준편차", "standard deviation"],
-  episode: ["에피소드", "episode"],
   found: ["목표를 찾음", "goal found"],
   notFound: ["아직 못 찾음", "not found yet"],
   probe: ["은닉 상태에서 문제 읽기", "Reading the problem from h"],
   probeLine: ["선형 프로브", "linear probe"],
   best: ["정확한 신념", "exact belief"],
   chance: ["찍기", "chance"],
-  accuracy: ["정확도", "accuracy"],
   gauges: ["두 개의 계기판", "Two gauges"],
   information: ["탐험이 얻은 정보", "Information from exploration"],
   executionGauge: ["완벽한 탐험이 주어진 실행", "Execution given perfect exploration"],
   informationShort: ["정보", "Information"], // where both languages share one line
   executionGaugeShort: ["실행", "Execution"],
   nats: ["nat", "nats"],
+  keys: ["화면을 한 번 누르면: 스페이스 = 실행·일시 정지 · ←→ = 스텝 t · ↑↓ = 트라이얼", "Click the view once: space = run or pause · ←→ = step t · ↑↓ = trial"],
 };
 
 const OKABE_ITO = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#b8a800", "#8a8a8a"];
@@ -169,7 +167,6 @@ const row = (array, i) => array.subarray(i * array.shape[1], (i + 1) * array.sha
 function phase(frame, n, t) {
   if (t >= frame.trial_length[n]) return "over";
   if (!row(frame.trial_valid, n)[t]) return "pauseStep";
-  if (!frame.city) return "exploration";
   return row(frame.trial_instruction, n)[t] > 0 ? "execution" : "exploration";
 }
 function goalOf(frame, n) {
@@ -246,7 +243,7 @@ class Pen {
   // Time in a trial: where execution begins in most trials, and the cursor.
   timeMarks(scale, ui, frame, begin) {
     const { sx, y0, y1 } = scale;
-    if (Number.isFinite(begin) && frame.city) {
+    if (Number.isFinite(begin) && frame.instructed) {
       this.line([[sx(begin), y0], [sx(begin), y1]], this.theme.card, 3);
       this.line([[sx(begin), y0], [sx(begin), y1]], this.theme.execute, 1.5, [4, 3]);
     }
@@ -292,6 +289,8 @@ function glyph(pen, x, y, r, problem) {
   g.fill();
 }
 
+// Of a training that diverged, a curve may have no number at all.
+const measured = (curve) => Boolean(curve?.some(Number.isFinite));
 const lastOf = (array) => {
   for (let i = array.length - 1; i >= 0; i--) if (Number.isFinite(array[i])) return array[i];
   return NaN;
@@ -306,7 +305,7 @@ function rangeOf(...values) {
 const PANELS = [
   {
     key: "curve",
-    shown: (f) => f.curve_test_return?.length,
+    shown: (f) => measured(f.curve_test_return),
     value: (f) => decimals(lastOf(f.curve_test_return)),
     words: (f) =>
       joined(WORDS.curve, ` ${decimals(lastOf(f.curve_test_return))}, `, WORDS.optimal, ` ${decimals(f.references.optimal_return)}, `,
@@ -364,7 +363,7 @@ const PANELS = [
   },
   {
     key: "bound",
-    shown: (f) => f.curve_information_bound?.length && f.curve_code_information_max,
+    shown: (f) => measured(f.curve_information_bound) && measured(f.curve_code_information) && measured(f.curve_code_information_max),
     legend: () => [["line", "execute", "boundLine"], ["line", "explore", "boundExact"], ["dash", "ink", "boundAll"]],
     value: (f) => `${decimals(lastOf(f.curve_information_bound))} ${pick(WORDS.nats)}`.replace(/nat · nats/, "nats"),
     words: (f) =>
@@ -395,7 +394,7 @@ const PANELS = [
   {
     key: "city",
     shown: (f) => f.visits,
-    legend: ({ city }) => [["square", "explore", "visits"], ["line", "explore", "exploration"], ["line", "execute", "execution"],
+    legend: ({ city, instructed }) => [["square", "explore", "visits"], ["line", "explore", "exploration"], ...(instructed ? [["line", "execute", "execution"]] : []),
       ...(city.stops.length ? [["bus", "soft", "bus"]] : []), ["goal", "ink", "goal"], ...(city.map ? [["map", "ink", "map"]] : []),
       ...(city.tv ? [["tv", "ink", "tv"]] : [])],
     value: () => "",
@@ -542,7 +541,7 @@ const PANELS = [
   {
     key: "heat",
     shown: (f) => f.hidden && !toldWhole(f),
-    legend: () => [["square", "explore", "negative"], ["square", "execute", "positive"], ["dash", "execute", "begins"]],
+    legend: (f) => [["square", "explore", "negative"], ["square", "execute", "positive"], ...(f.instructed ? [["dash", "execute", "begins"]] : [])],
     value: (f, ui) => `${f.hidden.shape[2]} × ${f.trial_length[ui.n]}`,
     words: (f, ui) => joined(WORDS.heat, `: ${f.hidden.shape[2]} `, WORDS.units, `, ${f.trial_length[ui.n]} `, WORDS.steps, ", ", WORDS.trial, ` ${ui.n + 1}`),
     pick: (f, ui, x, y, w) => ({ t: Math.floor(((x - 32) / (w - 40)) * f.hidden.shape[1]) }),
@@ -612,7 +611,7 @@ const PANELS = [
   {
     key: "probe",
     shown: (f) => f.probe && !toldWhole(f),
-    legend: (f) => [["line", "explore", "probeLine"], ...(f.probe_best ? [["line", "ink", "best"]] : []), ["dash", "soft", "chance"], ...(f.city ? [["square", "execute", "begins"]] : [])],
+    legend: (f) => [["line", "explore", "probeLine"], ...(f.probe_best ? [["line", "ink", "best"]] : []), ["dash", "soft", "chance"], ...(f.instructed ? [["square", "execute", "begins"]] : [])],
     value: (f, ui) => (Number.isFinite(f.probe[ui.t]) ? `${Math.round(100 * f.probe[ui.t])} %` : "–"),
     words: (f, ui) =>
       joined(`t = ${ui.t}: `, WORDS.probeLine, ` ${decimals(100 * f.probe[ui.t], 0)} %, `, WORDS.best, ` ${decimals(100 * (f.probe_best?.[ui.t] ?? NaN), 0)} %, `,
@@ -624,7 +623,7 @@ const PANELS = [
       const s = pen.axes([0, T - 1], [0, 1], { left: 38, xLabel: say("time"), yFormat: (v) => `${Math.round(v * 100)}%`, yTicks: 4 });
       const curve = (values) => [...values].map((v, t) => [s.sx(t), s.sy(v)]);
       const [from, middle, to] = f.boundary;
-      if (f.city && from < T) {
+      if (f.instructed && from < T) {
         pen.g.globalAlpha = 0.12;
         pen.g.fillStyle = theme.execute;
         const right = Math.min(to, T - 1);
@@ -828,7 +827,10 @@ function render({ model, el }) {
   };
 
   // The page, built once.
-  const root = make("div", { class: "clv course-widget", tabindex: "0", role: "group", "data-lm-suppress-shortcuts": "true", "data-state": "ready" });
+  const title = model.get("title") ?? {};
+  const root = make("div", {
+    class: "clv course-widget", tabindex: "0", role: "group", "data-lm-suppress-shortcuts": "true", "data-state": "ready", "aria-label": `${title.ko ?? ""} / ${title.en ?? ""}`,
+  });
   const status = make("span", { class: "clv-status", role: "status" }, make("span"));
   const button = (kind, action) => {
     const b = make("button", { type: "button", "data-do": kind }, svg(ICONS[kind]), words(kind));
@@ -846,7 +848,6 @@ function render({ model, el }) {
   const notice = make("div", { class: "clv-notice", hidden: "", role: "alert" });
   const grid = make("div", { class: "clv-grid" });
   const waiting = make("div", { class: "clv-wait" }, words("waiting"));
-  const title = model.get("title") ?? {};
   root.append(
     make("div", { class: "clv-head" }, write(make("span", { class: "clv-title" }), [title.ko ?? "", title.en ?? ""]), status),
     make("div", { class: "clv-bar" }, make("div", { class: "clv-buttons" }, runButton, stepButton, stopButton), make("label", { class: "clv-speed" }, words("speed"), speed), readout),
@@ -868,7 +869,8 @@ function render({ model, el }) {
     redraw();
   });
   const lensRow = make("div", { class: "clv-lens", hidden: "" }, lens.trial.label, lens.time.label, lens.moment.label);
-  root.append(lensRow);
+  const keys = make("div", { class: "clv-keys", hidden: "" }, words("keys"));
+  root.append(lensRow, keys);
 
   const panels = PANELS.map((panel) => {
     const canvas = make("canvas", { role: "img" });
@@ -880,7 +882,7 @@ function render({ model, el }) {
       canvas.addEventListener("click", (event) => choose(panel.pick(theFrame(), ui, event.offsetX, event.offsetY, canvas.clientWidth, canvas.clientHeight)));
     }
     grid.append(box);
-    return { panel, canvas, value, legend, box, spoken: 0 };
+    return { panel, canvas, value, legend, box };
   });
   el.append(root);
 
@@ -946,7 +948,7 @@ function render({ model, el }) {
     );
   }
   function drawLens(frame) {
-    lensRow.hidden = false;
+    lensRow.hidden = keys.hidden = false;
     for (const part of [lens.trial, lens.time]) part.label.hidden = !frame.trial_problem;
     lens.moment.label.hidden = frames.length < 2;
     const set = ({ input, output }, max, value, text) => {
@@ -959,7 +961,7 @@ function render({ model, el }) {
       const where = goal ? joined(", ", WORDS.goal, ` (${frame.city.goals[goal - 1]})`) : ["", ""];
       const which = frame.problems ? joined(WORDS.problem, ` ${frame.trial_problem[ui.n]}`, where, ", ", WORDS.return, ` ${decimals(frame.trial_return[ui.n])}`) : joined(`${ui.n + 1}, `, WORDS.return, ` ${decimals(frame.trial_return[ui.n], 0)}`);
       set(lens.trial, frame.trial_problem.length - 1, ui.n, which);
-      set(lens.time, frame.trial_valid.shape[1] - 1, ui.t, frame.city ? joined(`${ui.t} `, WORDS[phase(frame, ui.n, ui.t)]) : [`${ui.t}`, `${ui.t}`]);
+      set(lens.time, frame.trial_valid.shape[1] - 1, ui.t, frame.instructed ? joined(`${ui.t} `, WORDS[phase(frame, ui.n, ui.t)]) : [`${ui.t}`, `${ui.t}`]);
     }
     set(lens.moment, frames.length - 1, ui.moment ?? frames.length - 1, ui.moment === null ? WORDS.now : joined(`${short(frame.env_steps)} `, WORDS.steps));
   }
@@ -975,6 +977,7 @@ function render({ model, el }) {
     }
     for (const control of [runButton, stepButton, stopButton, speed]) control.disabled = ended || ui.lost === "dead";
     const message = ui.lost && !ended ? WORDS[ui.lost] : ui.complaint ? [ui.complaint.ko, ui.complaint.en] : ui.unseen ? WORDS.unseen : null;
+    waiting.hidden = ended || frames.length > 0; // nothing comes any more, or something is there
     notice.hidden = !message;
     if (message) notice.replaceChildren(...(ui.lost && !ended ? [svg(BROKEN_LINK, "0 0 24 24")] : []), write(make("span"), message));
   }
@@ -985,11 +988,11 @@ function render({ model, el }) {
     const atEnd = ui.moment === null;
     frames.push(frame);
     if (frames.length > KEPT_FRAMES) {
-      // Every second of the older ones goes, so that what stays still spans the whole training.
-      const last = frames.length - 1;
       const looked = theFrame();
-      frames.splice(0, frames.length, ...frames.filter((_, i) => i % 2 === 0 || i === last));
-      if (!atEnd) ui.moment = Math.max(0, frames.indexOf(looked));
+      // Every second of the older ones goes, so that what stays still spans the whole training; but never the one looked at.
+      const last = frames.length - 1;
+      frames.splice(0, frames.length, ...frames.filter((f, i) => i % 2 === 0 || i === last || f === looked));
+      if (!atEnd) ui.moment = frames.indexOf(looked);
     }
   }
   function hear(message, buffers) {

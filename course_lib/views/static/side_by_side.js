@@ -10,14 +10,17 @@ const WORDS = {
   finished: ["끝남", "finished"], failed: ["오류로 멈춤", "failed"],
   unseen: ["브라우저 탭이 닫혀서 멈췄습니다. 다시 보면 이어집니다.", "Paused because the tab was closed. It goes on once it is seen again."],
   dead: ["커널과의 연결이 끊어졌습니다. 셀을 다시 실행하십시오.", "The link to the kernel is broken. Run the cell again."],
+  keys: ["화면을 한 번 누르면: 스페이스 = 실행·일시 정지 · ←→ = 스텝 t · ↑↓ = 문제", "Click the view once: space = run or pause · ←→ = step t · ↑↓ = problem"],
   pair: ["같은 문제", "The same problem"], time: ["스텝 t", "Step t"], moment: ["학습 시점", "Moment of training"], now: ["지금", "now"],
   problem: ["문제", "problem"], goal: ["목표", "goal"], mean: ["평균 리턴", "mean return"], here: ["이 트라이얼", "this trial"],
   nats: ["정보", "information"], steps: ["스텝", "steps"], seconds: ["초", "s"],
   curve: ["테스트 리턴", "Test return"], optimal: ["최적", "optimal"], walking: ["탐험 없이", "no exploration"],
   information: ["정보를 가장 많이", "most information"],
   clock_seconds: ["학습 시간 (초)", "training seconds"], clock_env_steps: ["환경 스텝", "env steps"],
-  legend: ["파랑은 탐험, 주황은 실행입니다. 네모는 버스, 마름모는 지도, 세모는 목표, +는 출발입니다.",
-    "Blue explores, orange executes. A square is a bus, a diamond the map, a triangle the goal, + the start."],
+  legendPaths: ["파랑은 탐험, 주황은 실행입니다.", "Blue explores, orange executes."],
+  legendEpisodes: ["에피소드마다 선이 하나씩 있습니다.", "Each episode has a line of its own."], // where none is an execution
+  legend: ["네모는 버스, 마름모는 지도, 세모는 목표, +는 출발입니다.",
+    "A square is a bus, a diamond the map, a triangle the goal, + the start."],
   legendTv: ["안테나가 있는 네모는 텔레비전입니다.", "A square with an aerial is the television."],
 };
 const OKABE_ITO = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#b8a800", "#8a8a8a"];
@@ -102,7 +105,8 @@ function drawCurves(canvas, frame, theme) {
   const curves = frame.lanes.map((_, k) => [frame[`curve_x_${k}`], frame[`curve_y_${k}`]]);
   const longest = Math.max(1e-9, ...curves.map(([x]) => Math.max(...x))) || 1;
   const levels = [["optimal", frame.references.optimal_return], ["information", frame.references.most_information], ["walking", frame.references.no_exploration_return]].filter((l) => Number.isFinite(l[1]));
-  const seen = curves.flatMap(([, y]) => [...y]).filter(Number.isFinite);
+  const returns = curves.flatMap(([, y]) => [...y]).filter(Number.isFinite);
+  const seen = returns.length ? returns : levels.length ? levels.map((l) => l[1]) : [0, 1]; // a method may measure none
   const bottom = Math.min(...(levels.length ? levels.map((l) => l[1]) : seen));
   const top = Math.max(...seen, ...levels.map((l) => l[1]));
   const room = Math.max(top - bottom, 0.1);
@@ -174,8 +178,11 @@ function drawCity(canvas, frame, lane, ui, theme) {
   line([[sx, sy - r], [sx, sy + r]], theme.ink, 1.2);
   const [state, arrived, valid, episode] = ["state", "arrived", "valid", "episode"].map((name) => row(frame[name], lane, ui.pair));
   let agent = [at(place(state[0])), theme.explore];
-  for (const [number, color] of [[0, theme.explore], [1, theme.execute]]) {
-    const aside = (number ? 1 : -1) * Math.min(2.5, cell * 0.1);
+  const episodes = frame.instructed.length;
+  const apart = Math.min(5, cell * 0.2, (cell * 0.6) / Math.max(1, episodes - 1)); // side by side, and within the cell
+  for (let number = 0; number < episodes; number++) {
+    const color = frame.instructed[number] ? theme.execute : theme.explore;
+    const aside = (number - (episodes - 1) / 2) * apart;
     for (const past of [false, true]) {
       const points = [];
       for (let t = 0; t < valid.length; t++) {
@@ -202,13 +209,12 @@ function drawCity(canvas, frame, lane, ui, theme) {
 
 function drawTape(box, frame, lane, ui) {
   const [action, valid, episode, reward] = ["action", "valid", "episode", "reward"].map((name) => row(frame[name], lane, ui.pair));
-  const last = Math.max(...episode);
   const lines = [];
   for (let t = 0; t < valid.length; t++) {
     if (!valid[t]) continue;
-    const paid = episode[t] === last;
+    const [executing, paid] = [frame.instructed[episode[t]], frame.counted[episode[t]]];
     const past = t < ui.t;
-    lines.push(make("div", { class: `${paid ? "csb-paid " : ""}${past ? "csb-past" : ""}` }, `${frame.actions[action[t]]}${paid ? ` ${decimals(reward[t])}` : ""}`));
+    lines.push(make("div", { class: `${executing ? "csb-executing " : ""}${past ? "csb-past" : ""}` }, `${frame.actions[action[t]]}${paid ? ` ${decimals(reward[t])}` : ""}`));
   }
   box.replaceChildren(...lines);
 }
@@ -226,7 +232,10 @@ function render({ model, el }) {
     }
   };
 
-  const root = make("div", { class: "csb course-widget", tabindex: "0", role: "group", "data-lm-suppress-shortcuts": "true", "data-state": "ready" });
+  const title = model.get("title") ?? {};
+  const root = make("div", {
+    class: "csb course-widget", tabindex: "0", role: "group", "data-lm-suppress-shortcuts": "true", "data-state": "ready", "aria-label": `${title.ko ?? ""} / ${title.en ?? ""}`,
+  });
   const status = make("span", { class: "csb-status", role: "status" });
   const button = (key, action) => {
     const b = make("button", { type: "button" }, words(key));
@@ -261,11 +270,11 @@ function render({ model, el }) {
     redraw();
   });
   const lensRow = make("div", { class: "csb-lens", hidden: "" }, ...Object.values(lens).map((part) => part.label));
-  const title = model.get("title") ?? {};
+  const keys = make("div", { class: "csb-keys", hidden: "" }, words("keys"));
   root.append(
     make("div", { class: "csb-head" }, write(make("span", { class: "csb-title" }), [title.ko ?? "", title.en ?? ""]), status),
     make("div", { class: "csb-bar" }, runButton, stepButton, stopButton, playButton, make("label", { class: "csb-speed" }, words("speed"), speed)),
-    notice, waiting, curveBox, lanes, legend, lensRow,
+    notice, waiting, curveBox, lanes, legend, lensRow, keys,
   );
   el.append(root);
 
@@ -317,9 +326,9 @@ function render({ model, el }) {
     if (!frame) return;
     theme ??= themeNow();
     waiting.hidden = true;
-    curveBox.hidden = lensRow.hidden = false;
+    curveBox.hidden = lensRow.hidden = keys.hidden = false;
     legend.hidden = !frame.city;
-    legend.replaceChildren(words("legend"), ...(frame.city?.tv ? [" ", words("legendTv")] : []));
+    legend.replaceChildren(words(frame.instructed.some(Boolean) ? "legendPaths" : "legendEpisodes"), " ", words("legend"), ...(frame.city?.tv ? [" ", words("legendTv")] : []));
     if (lanes.children.length !== frame.lanes.length) build(frame);
     if (curve.clientWidth < 60) { // not laid out yet
       clearTimeout(later);
@@ -366,6 +375,7 @@ function render({ model, el }) {
     write(status, ui.dead && !ended ? WORDS.dead : WORDS[ui.state]);
     runButton.replaceChildren(words(ui.state === "running" ? "pause" : "run"));
     for (const control of [runButton, stepButton, stopButton, speed]) control.disabled = ended || ui.dead;
+    waiting.hidden = ended || frames.length > 0; // nothing comes any more, or something is there
     const message = ui.complaint ? [ui.complaint.ko, ui.complaint.en] : ui.unseen ? WORDS.unseen : null;
     notice.hidden = !message;
     if (message) write(notice, message);
@@ -376,9 +386,10 @@ function render({ model, el }) {
     const looked = shown();
     frames.push(frame);
     if (frames.length > KEPT_FRAMES) {
+      // Every second of the older ones goes, so that what stays still spans the whole race; but never the one looked at.
       const last = frames.length - 1;
-      frames.splice(0, frames.length, ...frames.filter((_, i) => i % 2 === 0 || i === last));
-      if (!atEnd) ui.moment = Math.max(0, frames.indexOf(looked));
+      frames.splice(0, frames.length, ...frames.filter((f, i) => i % 2 === 0 || i === last || f === looked));
+      if (!atEnd) ui.moment = frames.indexOf(looked);
     }
   }
   function hear(message, buffers) {
