@@ -12,7 +12,8 @@ different, which is the thing that the paper is about (Liu et al. 2021, section 
 If DREAM succeeds where this fails, it is the coupling and not the optimiser. Measured with ten times DREAM's updates,
 five seeds (``figures/ten_times.json``): 0.25 of 0.7 in the homework's city, where each seed read the map in some of its
 snapshots and was paid no more for it; 0.10 of 0.8 in the city with a map, with two buses ridden. In the kitchen, with
-DREAM's updates, four of ten seeds reach the optimum (``figures/results``): what stops the others was not looked into.
+DREAM's updates, all of ten seeds learn to look into two or three drawers (2.77 to 4.16 nats) and four reach the optimum
+(``figures/results``). The six others fail at execution: even when all drawers were seen they earn −1.08 to 0.17.
 
 Departures from RL² (Duan et al. 2016): Q-learning from a replay in place of a policy gradient; the memory of an
 episode is a running maximum, as in ``dream``.
