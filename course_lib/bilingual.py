@@ -48,7 +48,7 @@ class CourseError(ValueError):
 def known_or_error(known: Mapping, name: str, kind: Bilingual):
     """``known[name]``; if there is none, a CourseError that names those there are."""
     if name not in known:
-        names = ", ".join(known)
+        names = ", ".join(f"'{one}'" if "," in one else one for one in known)
         raise CourseError(
             Bilingual(
                 f"'{name}'라는 {with_subject_particle(kind.ko)} 없습니다. 다음 중 하나를 주십시오: {names}.",

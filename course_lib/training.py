@@ -17,6 +17,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import get_args, get_type_hints
 
+import numpy as np
 import torch
 
 from course_lib.agents import (
@@ -86,10 +87,16 @@ def method_settings(method: str, task: str, **overrides):
             closest, most = name, len(theirs)
     settings = found.settings[closest]
     hints = get_type_hints(type(settings))
+    overrides = {name: plain(value) for name, value in overrides.items()}
     for name, value in overrides.items():
         hint = known_or_error({f.name: hints[f.name] for f in fields(settings)}, name, Bilingual("설정", "setting"))
         require_setting(name, value, get_args(hint) if isinstance(hint, UnionType) else (hint,))
     return replace(settings, **overrides)
+
+
+def plain(value):
+    """A number of NumPy's as the same number of Python's, so that seeds may come from ``np.arange``."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def require_setting(name: str, value: object, kinds: tuple[type, ...]) -> None:
@@ -180,6 +187,7 @@ def seeded(seed: int, device: str) -> torch.Generator:
     Raises:
         CourseError: the seed is no integer of 64 bits, or there is no such device.
     """
+    seed = plain(seed)
     if not isinstance(seed, int) or isinstance(seed, bool) or not -(2**63) <= seed < 2**64:
         raise refused(Bilingual("시드", "seed"), seed, Bilingual("64비트 정수", "a whole number of 64 bits"))
     try:

@@ -220,7 +220,7 @@ def test_a_bandit_has_no_perfect_explorer():
 
 @pytest.mark.parametrize(
     "misspelt, known",
-    [(dict(explorer="prefect"), "learned, perfect"), (dict(executor="perfect, late"), "perfect, paid late")],
+    [(dict(explorer="prefect"), "learned, perfect"), (dict(executor="perfect, late"), "learned, perfect, 'perfect, paid late'")],
 )
 def test_a_misspelt_half_is_not_taken_for_the_learned_one(misspelt, known):
     for method in ("rl2", "e-rl2"):

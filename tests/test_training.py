@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 import torch
 
@@ -156,6 +157,14 @@ def test_what_a_training_cannot_be_given_is_said_before_it_begins(given, said):
     with pytest.raises(CourseError) as caught:
         training.stream("rl2", "map", **given)
     assert said in caught.value.message.en and "주십시오" in caught.value.message.ko
+
+
+def test_numbers_of_numpy_are_numbers():
+    """Seeds come from ``np.arange`` as often as from ``range``, and what is kept of settings must go into JSON."""
+    settings = training.method_settings("rl2", "bandit", updates=np.int64(2), learning_rate=np.float32(0.5))
+    assert type(settings.updates) is int and type(settings.learning_rate) is float
+    states = [training.seeded(seed, "cpu").get_state() for seed in (3, np.int64(3))]
+    assert torch.equal(*states)
 
 
 def test_what_a_setting_may_be_is_taken():
