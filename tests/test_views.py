@@ -743,16 +743,18 @@ window.ready = true;
 """
 
 
-def shown(browser, kind: str, frame: dict, width: int = 900):  # noqa: F811
+def shown(browser, kind: str, frame: dict, width: int = 900, clock: bool = False):  # noqa: F811
     """A view in a page of its own, which has not got its frame yet; what the page complains of is in ``errors``."""
     content, buffers = live.packed(frame)
     sent = json.dumps({"content": content, "buffers": [list(bytes(buffer)) for buffer in buffers]})
-    code = json.dumps((live.STATIC / f"{kind}.js").read_text(encoding="utf-8")).replace("</", "<\\/")
+    code = json.dumps(live.with_page(f"{kind}.js")).replace("</", "<\\/")
     page = browser.new_page(viewport={"width": width, "height": 900})
+    if clock:  # that the test turns
+        page.clock.install()
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.set_content(PAGE.replace("FRAME", sent).replace("CODE", code))
-    page.add_style_tag(content=(live.STATIC / f"{kind}.css").read_text(encoding="utf-8"))
+    page.add_style_tag(content=live.with_page(f"{kind}.css"))
     page.wait_for_function("window.ready")
     return page
 
@@ -764,16 +766,16 @@ def frame_for(kind: str, name: str) -> dict:
     return frame_of_lanes(together, make_task(name))
 
 
-KINDS = {"live": "clv", "side_by_side": "csb"}
+KINDS = ("live", "side_by_side")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_moment_that_is_looked_at_is_kept(browser, kind):  # noqa: F811
     page = shown(browser, kind, frame_for(kind, "gridnavi"))
     page.evaluate("for (let update = 1; update <= 150; update++) window.feed(update)")
-    moment = page.locator(f".{KINDS[kind]}-lens input").nth(2)
+    moment = page.locator(".clv-lens input").nth(2)
     moment.evaluate("it => { it.max = 149; it.value = 75; it.dispatchEvent(new Event('input')); }")
-    said = page.locator(f".{KINDS[kind]}-lens output").nth(2)
+    said = page.locator(".clv-lens output").nth(2)
     page.wait_for_function("it => it.textContent.includes('76')", arg=said.element_handle())  # the frame at an odd place
     page.evaluate("for (let update = 151; update <= 154; update++) window.feed(update)")  # every second one goes
     page.wait_for_function("it => +it.max < 100", arg=moment.element_handle())
@@ -783,8 +785,8 @@ def test_the_moment_that_is_looked_at_is_kept(browser, kind):  # noqa: F811
 @pytest.mark.parametrize("width", [390, 900])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_view_has_a_name_and_says_its_keys(browser, kind, width):  # noqa: F811
-    page, css = shown(browser, kind, frame_for(kind, "map"), width), KINDS[kind]
-    root, keys = page.locator(f".{css}"), page.locator(f".{css}-keys")
+    page = shown(browser, kind, frame_for(kind, "map"), width)
+    root, keys = page.locator(".clv"), page.locator(".clv-keys")
     assert root.get_attribute("aria-label") == "제목 / Title" and not keys.is_visible()
     page.evaluate("window.feed(1)")
     keys.wait_for()
@@ -794,12 +796,25 @@ def test_a_view_has_a_name_and_says_its_keys(browser, kind, width):  # noqa: F81
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_ended_view_waits_for_nothing(browser, kind):  # noqa: F811
-    page, css = shown(browser, kind, frame_for(kind, "gridnavi")), KINDS[kind]
-    assert page.locator(f".{css}-wait").is_visible()
+    page = shown(browser, kind, frame_for(kind, "gridnavi"))
+    assert page.locator(".clv-wait").is_visible()
     state = {"kind": "state", "state": "failed", "unseen": False, "speed": None, "complaint": {"ko": "가", "en": "a"}}
     page.evaluate("state => window.hear(state)", state)
-    assert not page.locator(f".{css}-wait").is_visible() and page.locator(f".{css}-notice").is_visible()
+    assert not page.locator(".clv-wait").is_visible() and page.locator(".clv-notice").is_visible()
     assert page.locator("button", has_text="Run").first.is_disabled() and page.errors == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kernel_that_does_not_answer_is_told_of_until_it_does(browser, kind):  # noqa: F811
+    page = shown(browser, kind, frame_for(kind, "gridnavi"), clock=True)
+    page.evaluate("window.feed(1)")
+    notice = page.locator(".clv-notice")
+    page.clock.run_for(19_000)
+    assert not notice.is_visible()
+    page.clock.run_for(4_000)
+    assert "does not answer" in notice.text_content() and page.locator(".clv").get_attribute("data-lost") == ""
+    page.evaluate("window.hear({ kind: 'pong' })")
+    assert not notice.is_visible() and page.errors == []
 
 
 @pytest.mark.parametrize("name", ["map", "cooking", "gridnavi"])

@@ -4,9 +4,9 @@
     result = await view        # the buttons go on working; the picture of the finished run is the result
 
 The training thread builds a frame (``panels.frame``: a few small arrays) at most ten times a second and
-sends it as binary buffers; ``static/live.js`` draws it on canvases. Every frame is acknowledged, so that a
-slow connection gets fewer frames instead of a queue of old ones. Without a browser (nbval, nbconvert)
-nobody acknowledges, hardly a frame is sent, and the same cell simply runs to its end.
+sends it as binary buffers; ``static/live.js`` draws it on canvases, in the page of ``static/page.js``. Every
+frame is acknowledged, so that a slow connection gets fewer frames instead of a queue of old ones. Without a
+browser (nbval, nbconvert) nobody acknowledges, hardly a frame is sent, and the same cell simply runs to its end.
 """
 
 from __future__ import annotations
@@ -64,11 +64,17 @@ def live(
     return view
 
 
+def with_page(name: str) -> str:
+    """The text of a file in ``static``, behind that of the page around every view: a widget is one module."""
+    page = f"page{Path(name).suffix}"
+    return "\n".join((STATIC / part).read_text(encoding="utf-8") for part in (page, name))
+
+
 class LiveView(anywidget.AnyWidget):
     """What ``live`` returns: ``run``, ``pause``, ``step``, ``stop``, ``speed``, ``wait`` and ``await``."""
 
-    _esm = STATIC / "live.js"
-    _css = STATIC / "live.css"
+    _esm = with_page("live.js")
+    _css = with_page("live.css")
     title = traitlets.Dict().tag(sync=True)  # {"ko": …, "en": …}
 
     def __init__(self, stream, title: Bilingual | None = None, task=None, speed: float | None = None) -> None:

@@ -6,7 +6,8 @@
 A lane is a stream of snapshots, as ``live`` takes one: a training, a recording, or a single snapshot of something
 that does not learn (``still``). ``race`` makes one stream of them, in which the lane that has trained least goes next,
 so that at every moment all of them have had the same time, or the same number of environment steps. The rest is the
-live view's: one background thread, the same buttons, the same picture at the end. ``static/side_by_side.js`` draws.
+live view's: one background thread, the same page and buttons, the same picture at the end;
+``static/side_by_side.js`` draws.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from course_lib.views.figure import (
     DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, both_pictures, dress_text, hangul_font, palette_png, thousands,
 )  # fmt: skip
 from course_lib.views.jobs import checked_stream
-from course_lib.views.live import STATIC, LiveView, checked_task
+from course_lib.views.live import LiveView, checked_task, with_page
 from course_lib.views.panels import CURVE_POINTS, city_plan, finite
 
 CLOCKS = {"seconds": Bilingual("학습 시간 (초)", "training seconds"), "env_steps": Bilingual("환경 스텝", "env steps")}
@@ -209,8 +210,8 @@ def check_drawable(task: Task) -> None:
 class SideBySide(LiveView):
     """What ``side_by_side`` returns. Everything but the frame and its picture is ``LiveView``'s."""
 
-    _esm = STATIC / "side_by_side.js"
-    _css = STATIC / "side_by_side.css"
+    _esm = with_page("side_by_side.js")
+    _css = with_page("side_by_side.css")
 
     def _up_to_date(self, probing: bool = True) -> dict | None:
         with self._sending:

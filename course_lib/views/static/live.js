@@ -1,48 +1,15 @@
-// The live view in the browser. The kernel sends frames (small typed arrays, see views/panels.py); this draws
-// them on canvases, keeps the last ones for looking back, and sends what the learner presses.
-//
-// Words come in pairs [Korean, English]. In HTML both are there, tagged with lang, and CSS hides one; a
-// canvas asks `say`, and is drawn again when the language, the theme or its size changes.
+// The live view in the browser: the panels that a frame of the kernel (small typed arrays, see views/panels.py) is drawn
+// in. The page around them is page.js's.
 
-const WORDS = {
-  run: ["실행", "Run"],
-  pause: ["일시 정지", "Pause"],
-  step: ["한 단계", "Step"],
-  stop: ["중지", "Stop"],
-  speed: ["속도", "Speed"],
-  ready: ["준비", "ready"],
-  running: ["학습 중", "running"],
-  paused: ["일시 정지됨", "paused"],
-  stopped: ["중지됨. 다시 하려면 셀을 다시 실행하십시오", "stopped; run the cell again to start over"],
-  finished: ["끝남", "finished"],
-  failed: ["오류로 멈춤", "failed"],
-  lost: ["연결 끊김", "no link"],
-  unseen: ["브라우저 탭이 닫혀서 멈췄습니다. 다시 보면 이어집니다.", "Paused because the tab was closed. It goes on once it is seen again."],
-  dead: ["커널과의 연결이 끊어졌습니다. 셀을 다시 실행하십시오.", "The link to the kernel is broken. Run the cell again."],
-  silent: [
-    "커널이 대답하지 않습니다. 다른 셀이 실행 중이면 기다리고, 아니면 이 셀을 다시 실행하십시오.",
-    "The kernel does not answer. If another cell is running, wait; if not, run this cell again.",
-  ],
-  waiting: ["첫 결과를 기다리고 있습니다.", "Waiting for the first result."],
-  steps: ["스텝", "steps"],
-  seconds: ["초", "s"],
+Object.assign(WORDS, {
   perSecond: ["스텝/초", "steps/s"],
   updates: ["업데이트", "update"],
   trial: ["트라이얼", "Trial"],
-  time: ["스텝 t", "Step t"],
-  moment: ["학습 시점", "Moment of training"],
-  now: ["지금", "now"],
-  problem: ["문제", "problem"],
-  goal: ["목표", "goal"],
   return: ["리턴", "return"],
   exploration: ["탐험", "exploration"],
   execution: ["실행", "execution"],
   pauseStep: ["에피소드 사이", "between episodes"],
   over: ["트라이얼 끝", "trial over"],
-  curve: ["테스트 리턴", "Test return"],
-  optimal: ["최적", "optimal"],
-  walking: ["탐험 없이", "no exploration"],
-  envSteps: ["환경 스텝", "env steps"],
   bound: ["하한과 정확한 정보", "The bound and the exact information"],
   boundLine: ["하한", "the bound"],
   boundExact: ["정확한 정보 I(τ; z)", "exact information I(τ; z)"],
@@ -84,84 +51,9 @@ const WORDS = {
   executionGaugeShort: ["실행", "Execution"],
   nats: ["nat", "nats"],
   keys: ["화면을 한 번 누르면: 스페이스 = 실행·일시 정지 · ←→ = 스텝 t · ↑↓ = 트라이얼", "Click the view once: space = run or pause · ←→ = step t · ↑↓ = trial"],
-};
-
-const OKABE_ITO = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#b8a800", "#8a8a8a"];
-const KEPT_FRAMES = 150;
-const PING_MS = 2000;
-const SILENT_MS = 20000;
-
-const language = () => document.documentElement.dataset.courseLang;
-function pick([ko, en]) {
-  const chosen = language();
-  return chosen === "ko" ? ko : chosen === "en" ? en : ko === en ? ko : `${ko} · ${en}`;
-}
-const say = (key) => pick(WORDS[key]);
-const joined = (...parts) => [0, 1].map((i) => parts.map((p) => (Array.isArray(p) ? p[i] : p)).join(""));
-
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-function write(element, [ko, en]) {
-  // Rewritten only when changed: a screen reader and a selection are left alone.
-  const text = `${ko}\n${en}`;
-  if (element.dataset.text === text) return element;
-  element.dataset.text = text;
-  if (ko === en) element.replaceChildren(ko);
-  else element.replaceChildren(make("span", { lang: "ko" }, ko), make("span", { lang: "en" }, en));
-  return element;
-}
-const words = (key) => write(make("span"), WORDS[key]);
-function svg(content, box = "0 0 12 12") {
-  const holder = make("span");
-  holder.innerHTML = `<svg viewBox="${box}" aria-hidden="true">${content}</svg>`;
-  return holder.firstChild;
-}
-const ICONS = {
-  run: '<path d="M2 1l9 5-9 5z"/>',
-  pause: '<path d="M2 1h3v10H2zM7 1h3v10H7z"/>',
-  step: '<path d="M1 1l7 5-7 5zM9 1h2v10H9z"/>',
-  stop: '<path d="M1.5 1.5h9v9h-9z"/>',
-};
-const BROKEN_LINK =
-  '<path d="M9 15l-2 2a3.5 3.5 0 0 1-5-5l3-3M15 9l2-2a3.5 3.5 0 0 1 5 5l-3 3M8 3l1 3M3 8l3 1M16 21l-1-3M21 16l-3-1"/>';
-
-// ---- numbers -------------------------------------------------------------------------------------------
-
-const decimals = (x, n = 2) => (Number.isFinite(x) ? (+x.toFixed(n) || 0).toFixed(n).replace("-", "−") : "–"); // never −0.00
-const grouped = (x) => Math.round(x).toLocaleString("en-US");
-function short(x) {
-  const a = Math.abs(x);
-  if (a >= 1e6) return `${+(x / 1e6).toPrecision(3)}M`;
-  if (a >= 1e3) return `${+(x / 1e3).toPrecision(3)}k`;
-  return `${+x.toPrecision(3)}`;
-}
-function niceTicks(low, high, count) {
-  const rough = (high - low) / count || 1;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999);
-  const ticks = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(+(i * step).toPrecision(12));
-  return ticks;
-}
+});
 
 // ---- frames --------------------------------------------------------------------------------------------
-
-const ARRAYS = { float32: Float32Array, int16: Int16Array, int8: Int8Array };
-function unpack({ values, arrays }, buffers) {
-  const frame = { ...values };
-  arrays.forEach(({ name, type, shape }, i) => {
-    const view = buffers[i];
-    // A copy, because a typed array must begin at a multiple of its element's size.
-    const bytes = view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
-    frame[name] = Object.assign(new ARRAYS[type](bytes), { shape });
-  });
-  return frame;
-}
-const row = (array, i) => array.subarray(i * array.shape[1], (i + 1) * array.shape[1]);
 
 // What the step t of the chosen trial is: exploring, between the episodes, executing, or over.
 function phase(frame, n, t) {
@@ -175,101 +67,15 @@ function goalOf(frame, n) {
 
 // ---- drawing -------------------------------------------------------------------------------------------
 
-const FONT = '11px system-ui, -apple-system, "Segoe UI", "Noto Sans KR", "Noto Sans CJK KR", "Malgun Gothic", "NanumGothic", sans-serif';
-
-class Pen {
-  constructor(canvas, theme) {
-    const ratio = window.devicePixelRatio || 1;
-    this.w = canvas.clientWidth;
-    this.h = canvas.clientHeight;
-    const [pw, ph] = [Math.round(this.w * ratio), Math.round(this.h * ratio)];
-    if (canvas.width !== pw || canvas.height !== ph) [canvas.width, canvas.height] = [pw, ph];
-    this.g = canvas.getContext("2d");
-    this.g.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.g.clearRect(0, 0, this.w, this.h);
-    this.g.font = FONT;
-    this.g.lineJoin = this.g.lineCap = "round";
-    this.theme = theme;
+/** Time in a trial: where execution begins in most trials, and the cursor. */
+function timeMarks(pen, { sx, y0, y1 }, ui, frame, begin) {
+  const { theme } = pen;
+  if (Number.isFinite(begin) && frame.instructed) {
+    pen.line([[sx(begin), y0], [sx(begin), y1]], theme.card, 3);
+    pen.line([[sx(begin), y0], [sx(begin), y1]], theme.execute, 1.5, [4, 3]);
   }
-  text(string, x, y, { color = this.theme.soft, align = "left", base = "middle", halo = false, max } = {}) {
-    const g = this.g;
-    Object.assign(g, { fillStyle: color, textAlign: align, textBaseline: base });
-    if (halo) {
-      Object.assign(g, { strokeStyle: this.theme.card, lineWidth: 3 });
-      g.strokeText(string, x, y, max);
-    }
-    g.fillText(string, x, y, max);
-  }
-  line(points, color, width = 1.5, dash = []) {
-    const g = this.g;
-    Object.assign(g, { strokeStyle: color, lineWidth: width });
-    g.setLineDash(dash);
-    g.beginPath();
-    let down = false;
-    for (const [x, y] of points) {
-      if (!Number.isFinite(y)) down = false;
-      else if (down) g.lineTo(x, y);
-      else {
-        g.moveTo(x, y);
-        down = true;
-      }
-    }
-    g.stroke();
-    g.setLineDash([]);
-  }
-  dot(x, y, r, color) {
-    this.g.fillStyle = color;
-    this.g.beginPath();
-    this.g.arc(x, y, r, 0, 7);
-    this.g.fill();
-  }
-  // Axes with few ticks; returns the two scales.
-  axes(xRange, yRange, { xFormat = short, yFormat = (v) => decimals(v, 1), xLabel, left = 32, right = 8, top = 8, yTicks = 4 } = {}) {
-    const [x0, x1, y0, y1] = [left, this.w - right, this.h - 30, top];
-    const sx = (v) => x0 + ((v - xRange[0]) / (xRange[1] - xRange[0] || 1)) * (x1 - x0);
-    const sy = (v) => y0 + ((v - yRange[0]) / (yRange[1] - yRange[0] || 1)) * (y1 - y0);
-    for (const v of niceTicks(...yRange, yTicks)) {
-      this.line([[x0, sy(v)], [x1, sy(v)]], this.theme.line, 1);
-      this.text(yFormat(v), x0 - 5, sy(v), { align: "right" });
-    }
-    this.line([[x0, y0], [x1, y0]], this.theme.soft, 1);
-    for (const v of niceTicks(...xRange, this.w < 260 ? 3 : 4)) {
-      const x = sx(v);
-      this.text(xFormat(v), Math.min(x, x1 - 4), y0 + 9, { align: "center" });
-    }
-    if (xLabel) this.text(xLabel, (x0 + x1) / 2, this.h - 5, { align: "center" });
-    return { sx, sy, x0, x1, y0, y1 };
-  }
-  // Time in a trial: where execution begins in most trials, and the cursor.
-  timeMarks(scale, ui, frame, begin) {
-    const { sx, y0, y1 } = scale;
-    if (Number.isFinite(begin) && frame.instructed) {
-      this.line([[sx(begin), y0], [sx(begin), y1]], this.theme.card, 3);
-      this.line([[sx(begin), y0], [sx(begin), y1]], this.theme.execute, 1.5, [4, 3]);
-    }
-    this.line([[sx(ui.t), y0], [sx(ui.t), y1]], this.theme.card, 3);
-    this.line([[sx(ui.t), y0], [sx(ui.t), y1]], this.theme.ink, 1);
-  }
-}
-
-function mix(a, b, part) {
-  return a.map((v, i) => Math.round(v + (b[i] - v) * part));
-}
-function rgb(color) {
-  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
-  const g = canvas.getContext("2d", { willReadFrequently: true });
-  g.fillStyle = color;
-  g.fillRect(0, 0, 1, 1);
-  return [...g.getImageData(0, 0, 1, 1).data.subarray(0, 3)];
-}
-function themeOf(root) {
-  const style = getComputedStyle(root);
-  const theme = {};
-  for (const name of ["ink", "soft", "line", "ground", "card", "explore", "execute"]) {
-    theme[name] = style.getPropertyValue(`--clv-${name}`).trim();
-  }
-  theme.rgb = Object.fromEntries(["card", "explore", "execute"].map((n) => [n, rgb(theme[n])]));
-  return theme;
+  pen.line([[sx(ui.t), y0], [sx(ui.t), y1]], theme.card, 3);
+  pen.line([[sx(ui.t), y0], [sx(ui.t), y1]], theme.ink, 1);
 }
 
 // Eight colours in three shapes tell 24 problems apart, without relying on hue alone.
@@ -562,7 +368,7 @@ const PANELS = [
       small.getContext("2d").putImageData(image, 0, 0);
       pen.g.imageSmoothingEnabled = false;
       pen.g.drawImage(small, s.x0, s.y1, s.x1 - s.x0, s.y0 - s.y1);
-      pen.timeMarks({ ...s, sx: (v) => s.sx(v + (v === ui.t ? 0.5 : 0)) }, ui, f, f.trial_start[ui.n]);
+      timeMarks(pen, { ...s, sx: (v) => s.sx(v + (v === ui.t ? 0.5 : 0)) }, ui, f, f.trial_start[ui.n]);
     },
   },
   {
@@ -633,7 +439,7 @@ const PANELS = [
       pen.line([[s.x0, s.sy(f.probe_chance)], [s.x1, s.sy(f.probe_chance)]], theme.soft, 1, [2, 4]);
       if (f.probe_best) pen.line(curve(f.probe_best), theme.ink, 1.5);
       pen.line(curve(f.probe), theme.explore, 2);
-      pen.timeMarks(s, ui, f, middle);
+      timeMarks(pen, s, ui, f, middle);
       pen.dot(s.sx(ui.t), s.sy(f.probe[ui.t]), 3.5, theme.explore);
     },
   },
@@ -813,270 +619,95 @@ const SWATCHES = {
 
 // ---- the view ------------------------------------------------------------------------------------------
 
-function render({ model, el }) {
-  const ui = { n: 0, t: 0, chosen: false, moment: null, state: "ready", unseen: false, complaint: null, lost: null, heard: Date.now() };
-  const frames = [];
-  const theFrame = () => frames[ui.moment ?? frames.length - 1];
-  const send = (kind, more = {}) => {
-    try {
-      model.send({ kind, ...more });
-    } catch {
-      ui.lost = "dead";
-      tellState();
+function render(context) {
+  return watch(context, (page) => {
+    const ui = { n: 0, t: 0, chosen: false };
+    function choose({ n = ui.n, t = ui.t }) {
+      const frame = page.shown();
+      if (!frame?.trial_problem) return;
+      ui.chosen ||= t !== ui.t;
+      ui.n = Math.max(0, Math.min(n, frame.trial_problem.length - 1));
+      ui.t = Math.max(0, Math.min(t, frame.trial_valid.shape[1] - 1));
+      page.redraw();
     }
-  };
 
-  // The page, built once.
-  const title = model.get("title") ?? {};
-  const root = make("div", {
-    class: "clv course-widget", tabindex: "0", role: "group", "data-lm-suppress-shortcuts": "true", "data-state": "ready", "aria-label": `${title.ko ?? ""} / ${title.en ?? ""}`,
-  });
-  const status = make("span", { class: "clv-status", role: "status" }, make("span"));
-  const button = (kind, action) => {
-    const b = make("button", { type: "button", "data-do": kind }, svg(ICONS[kind]), words(kind));
-    b.addEventListener("click", action);
-    return b;
-  };
-  const toggle = () => send(ui.state === "running" ? "pause" : "run");
-  const runButton = button("pause", toggle);
-  runButton.classList.add("clv-main");
-  const stepButton = button("step", () => send("step"));
-  const stopButton = button("stop", () => send("stop"));
-  const speed = make("select", {}, ...["", 20, 10, 5, 2, 1].map((v) => make("option", { value: v }, v ? `${v}/s` : "∞")));
-  speed.addEventListener("change", () => send("speed", { value: speed.value ? +speed.value : null }));
-  const readout = make("span", { class: "clv-readout" });
-  const notice = make("div", { class: "clv-notice", hidden: "", role: "alert" });
-  const grid = make("div", { class: "clv-grid" });
-  const waiting = make("div", { class: "clv-wait" }, words("waiting"));
-  root.append(
-    make("div", { class: "clv-head" }, write(make("span", { class: "clv-title" }), [title.ko ?? "", title.en ?? ""]), status),
-    make("div", { class: "clv-bar" }, make("div", { class: "clv-buttons" }, runButton, stepButton, stopButton), make("label", { class: "clv-speed" }, words("speed"), speed), readout),
-    notice, waiting, grid,
-  );
-
-  const slider = (key) => {
-    const input = make("input", { type: "range", min: 0, max: 0, value: 0 });
-    const output = make("output");
-    const label = make("label", {}, make("span", { class: "clv-what" }, words(key), output), input);
-    return { input, output, label };
-  };
-  const lens = { trial: slider("trial"), time: slider("time"), moment: slider("moment") };
-  lens.trial.input.addEventListener("input", () => choose({ n: +lens.trial.input.value }));
-  lens.time.input.addEventListener("input", () => choose({ t: +lens.time.input.value }));
-  lens.moment.input.addEventListener("input", () => {
-    const at = +lens.moment.input.value;
-    ui.moment = at >= frames.length - 1 ? null : at;
-    redraw();
-  });
-  const lensRow = make("div", { class: "clv-lens", hidden: "" }, lens.trial.label, lens.time.label, lens.moment.label);
-  const keys = make("div", { class: "clv-keys", hidden: "" }, words("keys"));
-  root.append(lensRow, keys);
-
-  const panels = PANELS.map((panel) => {
-    const canvas = make("canvas", { role: "img" });
-    const value = make("output");
-    const legend = make("div", { class: "clv-legend" });
-    const box = make("section", { class: "clv-panel", hidden: "", "data-panel": panel.key }, make("header", {}, make("h4", {}, words(panel.key)), value), canvas, legend);
-    if (panel.pick) {
-      canvas.style.cursor = "crosshair";
-      canvas.addEventListener("click", (event) => choose(panel.pick(theFrame(), ui, event.offsetX, event.offsetY, canvas.clientWidth, canvas.clientHeight)));
-    }
-    grid.append(box);
-    return { panel, canvas, value, legend, box };
-  });
-  el.append(root);
-
-  // ---- drawing what is chosen
-
-  let theme = null;
-  let drawing = 0;
-  let later = 0;
-  function redraw() {
-    if (!drawing) drawing = requestAnimationFrame(draw);
-  }
-  function choose({ n = ui.n, t = ui.t }) {
-    const frame = theFrame();
-    if (!frame?.trial_problem) return;
-    ui.chosen ||= t !== ui.t;
-    ui.n = Math.max(0, Math.min(n, frame.trial_problem.length - 1));
-    ui.t = Math.max(0, Math.min(t, frame.trial_valid.shape[1] - 1));
-    redraw();
-  }
-  function draw() {
-    drawing = 0;
-    const frame = theFrame();
-    if (!frame) return;
-    theme ??= themeOf(root);
-    waiting.hidden = true;
-    if (frame.trial_problem) {
-      // Until the learner chooses: the step at which execution begins, where the two halves meet.
-      if (!ui.chosen) ui.t = Math.min(Math.round(frame.boundary[1]), frame.trial_valid.shape[1] - 1);
-      ui.n = Math.min(ui.n, frame.trial_problem.length - 1);
-    }
-    for (const shown of panels) {
-      const { panel, canvas, value, legend, box } = shown;
-      box.hidden = !panel.shown(frame);
-      if (box.hidden) continue;
-      value.textContent = panel.value(frame, ui);
-      if (canvas.clientWidth < 60) { // not laid out yet, or hidden while Lab changes its theme: nobody calls again then
-        clearTimeout(later);
-        later = setTimeout(redraw, 200);
-        continue;
+    const readout = make("span", { class: "clv-readout" });
+    const grid = make("div", { class: "clv-grid" });
+    const panels = PANELS.map((panel) => {
+      const canvas = make("canvas", { role: "img" });
+      const value = make("output");
+      const legend = make("div", { class: "clv-legend" });
+      const box = make("section", { class: "clv-panel", hidden: "", "data-panel": panel.key }, make("header", {}, make("h4", {}, words(panel.key)), value), canvas, legend);
+      if (panel.pick) {
+        canvas.style.cursor = "crosshair";
+        canvas.addEventListener("click", (event) => choose(panel.pick(page.shown(), ui, event.offsetX, event.offsetY, canvas.clientWidth, canvas.clientHeight)));
       }
-      if (!legend.children.length) drawLegend(legend, panel.legend?.(frame) ?? []);
-      panel.draw(new Pen(canvas, theme), frame, ui);
-      canvas.setAttribute("aria-label", pick(panel.words(frame, ui)));
+      grid.append(box);
+      return { panel, canvas, value, legend, box };
+    });
+
+    function draw(frame, theme) {
+      if (frame.trial_problem) {
+        // Until the learner chooses: the step at which execution begins, where the two halves meet.
+        if (!ui.chosen) ui.t = Math.min(Math.round(frame.boundary[1]), frame.trial_valid.shape[1] - 1);
+        ui.n = Math.min(ui.n, frame.trial_problem.length - 1);
+      }
+      for (const { panel, canvas, value, legend, box } of panels) {
+        box.hidden = !panel.shown(frame);
+        if (box.hidden) continue;
+        value.textContent = panel.value(frame, ui);
+        if (canvas.clientWidth < 60) { // not laid out yet, or hidden while Lab changes its theme: nobody calls again then
+          page.again();
+          continue;
+        }
+        if (!legend.children.length) drawLegend(legend, panel.legend?.(frame) ?? []);
+        panel.draw(new Pen(canvas, theme), frame, ui);
+        canvas.setAttribute("aria-label", pick(panel.words(frame, ui)));
+      }
+      drawReadout(readout, frame);
+      drawSliders(frame);
     }
-    drawReadout(frame);
-    drawLens(frame);
-  }
-  function drawLegend(legend, entries) {
-    legend.replaceChildren(
-      ...entries.map(([kind, color, key]) => {
-        const paint = color.startsWith("#") ? color : `var(--clv-${color})`;
-        return make("span", {}, svg(SWATCHES[kind].replaceAll("C", paint), "0 0 14 10"), Array.isArray(key) ? write(make("span"), key) : words(key));
-      }),
-    );
-  }
-  function drawReadout(frame) {
-    const number = (text, key) => make("span", {}, make("b", {}, text), " ", words(key));
-    readout.replaceChildren(
-      number(grouped(frame.update), "updates"),
-      number(short(frame.env_steps), "steps"),
-      number(decimals(frame.seconds, 1), "seconds"),
-      ...(frame.seconds > 0 ? [number(short(frame.env_steps / frame.seconds), "perSecond")] : []),
-    );
-  }
-  function drawLens(frame) {
-    lensRow.hidden = keys.hidden = false;
-    for (const part of [lens.trial, lens.time]) part.label.hidden = !frame.trial_problem;
-    lens.moment.label.hidden = frames.length < 2;
-    const set = ({ input, output }, max, value, text) => {
-      input.max = max;
-      input.value = value;
-      write(output, text);
-    };
-    if (frame.trial_problem) {
+    function drawSliders(frame) {
+      if (!frame.trial_problem) {
+        for (const key of ["trial", "time"]) page.set(key, null);
+        return;
+      }
       const goal = goalOf(frame, ui.n);
       const where = goal ? joined(", ", WORDS.goal, ` (${frame.city.goals[goal - 1]})`) : ["", ""];
       const which = frame.problems ? joined(WORDS.problem, ` ${frame.trial_problem[ui.n]}`, where, ", ", WORDS.return, ` ${decimals(frame.trial_return[ui.n])}`) : joined(`${ui.n + 1}, `, WORDS.return, ` ${decimals(frame.trial_return[ui.n], 0)}`);
-      set(lens.trial, frame.trial_problem.length - 1, ui.n, which);
-      set(lens.time, frame.trial_valid.shape[1] - 1, ui.t, frame.instructed ? joined(`${ui.t} `, WORDS[phase(frame, ui.n, ui.t)]) : [`${ui.t}`, `${ui.t}`]);
+      page.set("trial", frame.trial_problem.length - 1, ui.n, which);
+      page.set("time", frame.trial_valid.shape[1] - 1, ui.t, frame.instructed ? joined(`${ui.t} `, WORDS[phase(frame, ui.n, ui.t)]) : [`${ui.t}`, `${ui.t}`]);
     }
-    set(lens.moment, frames.length - 1, ui.moment ?? frames.length - 1, ui.moment === null ? WORDS.now : joined(`${short(frame.env_steps)} `, WORDS.steps));
-  }
-  function tellState() {
-    const ended = ["stopped", "finished", "failed"].includes(ui.state);
-    root.dataset.state = ui.state;
-    root.toggleAttribute("data-lost", Boolean(ui.lost));
-    write(status.firstChild, WORDS[ui.lost && !ended ? "lost" : ui.state]);
-    const kind = ui.state === "running" ? "pause" : "run";
-    if (runButton.dataset.do !== kind) {
-      runButton.dataset.do = kind;
-      runButton.replaceChildren(svg(ICONS[kind]), words(kind));
-    }
-    for (const control of [runButton, stepButton, stopButton, speed]) control.disabled = ended || ui.lost === "dead";
-    const message = ui.lost && !ended ? WORDS[ui.lost] : ui.complaint ? [ui.complaint.ko, ui.complaint.en] : ui.unseen ? WORDS.unseen : null;
-    waiting.hidden = ended || frames.length > 0; // nothing comes any more, or something is there
-    notice.hidden = !message;
-    if (message) notice.replaceChildren(...(ui.lost && !ended ? [svg(BROKEN_LINK, "0 0 24 24")] : []), write(make("span"), message));
-  }
 
-  // ---- the kernel
+    return {
+      css: "clv-live",
+      buttons: [],
+      facts: [readout],
+      body: [grid],
+      sliders: { trial: (n) => choose({ n }), time: (t) => choose({ t }) },
+      move: (across, down) => choose({ n: ui.n + down, t: ui.t + across }),
+      draw,
+    };
+  });
+}
 
-  function keep(frame) {
-    const atEnd = ui.moment === null;
-    frames.push(frame);
-    if (frames.length > KEPT_FRAMES) {
-      const looked = theFrame();
-      // Every second of the older ones goes, so that what stays still spans the whole training; but never the one looked at.
-      const last = frames.length - 1;
-      frames.splice(0, frames.length, ...frames.filter((f, i) => i % 2 === 0 || i === last || f === looked));
-      if (!atEnd) ui.moment = frames.indexOf(looked);
-    }
-  }
-  function hear(message, buffers) {
-    ui.heard = Date.now();
-    if (ui.lost === "silent") {
-      ui.lost = null;
-      tellState();
-    }
-    if (message.kind === "frame") {
-      const frame = unpack(message, buffers);
-      const last = frames[frames.length - 1];
-      if (last && last.update === frame.update && last.env_steps === frame.env_steps) frames[frames.length - 1] = frame;
-      else keep(frame);
-      redraw();
-      // Answered once drawn: a browser that can't keep up, or a hidden tab, gets fewer frames.
-      requestAnimationFrame(() => send("ack"));
-    } else if (message.kind === "state") {
-      Object.assign(ui, { state: message.state, unseen: message.unseen, complaint: message.complaint });
-      const value = `${message.speed ?? ""}`;
-      if (![...speed.options].some((option) => option.value === value)) speed.append(make("option", { value }, `${value}/s`));
-      speed.value = value;
-      tellState();
-    }
-  }
-  const checkLink = () => {
-    if (root.closest(".jupyter-widgets-disconnected")) ui.lost = "dead";
-    tellState();
-  };
-  const beat = setInterval(() => {
-    if (["stopped", "finished", "failed"].includes(ui.state)) return;
-    if (root.closest(".jupyter-widgets-disconnected")) ui.lost = "dead";
-    else if (Date.now() - ui.heard > SILENT_MS && !document.hidden) ui.lost ??= "silent";
-    if (ui.lost) tellState();
-    if (ui.lost !== "dead") send("ping");
-  }, PING_MS);
+function drawLegend(legend, entries) {
+  legend.replaceChildren(
+    ...entries.map(([kind, color, key]) => {
+      const paint = color.startsWith("#") ? color : `var(--clv-${color})`;
+      return make("span", {}, svg(SWATCHES[kind].replaceAll("C", paint), "0 0 14 10"), Array.isArray(key) ? write(make("span"), key) : words(key));
+    }),
+  );
+}
 
-  // ---- the page
-
-  function onKey(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const inControl = event.target !== root;
-    if (event.key === " " && !inControl) toggle();
-    else if (event.key === "ArrowLeft" && !inControl) choose({ t: ui.t - 1 });
-    else if (event.key === "ArrowRight" && !inControl) choose({ t: ui.t + 1 });
-    else if (event.key === "ArrowUp" && !inControl) choose({ n: ui.n - 1 });
-    else if (event.key === "ArrowDown" && !inControl) choose({ n: ui.n + 1 });
-    else {
-      if (inControl && event.key !== "Escape" && event.key !== "Tab") event.stopPropagation();
-      return;
-    }
-    event.preventDefault();
-    event.stopPropagation();
-  }
-  root.addEventListener("keydown", onKey);
-  // Notebook 7 hears keys before this element does, and looks for the mark from the focused one on upwards.
-  root.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
-  const onTheme = () => {
-    theme = null;
-    redraw();
-  };
-  const themes = new MutationObserver(onTheme);
-  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
-  const sizes = new ResizeObserver(redraw);
-  sizes.observe(root);
-  const onBye = () => send("bye");
-  window.addEventListener("course-lang", redraw);
-  window.addEventListener("pagehide", onBye);
-  model.on("msg:custom", hear);
-  model.on("comm_live_update", checkLink);
-  send("hello");
-  tellState();
-
-  return () => {
-    send("bye"); // the output was cleared; another view of the same training goes on pinging
-    clearInterval(beat);
-    cancelAnimationFrame(drawing);
-    clearTimeout(later);
-    themes.disconnect();
-    sizes.disconnect();
-    window.removeEventListener("course-lang", redraw);
-    window.removeEventListener("pagehide", onBye);
-    model.off("msg:custom", hear);
-    model.off("comm_live_update", checkLink);
-  };
+function drawReadout(readout, frame) {
+  const number = (text, key) => make("span", {}, make("b", {}, text), " ", words(key));
+  readout.replaceChildren(
+    number(grouped(frame.update), "updates"),
+    number(short(frame.env_steps), "steps"),
+    number(decimals(frame.seconds, 1), "seconds"),
+    ...(frame.seconds > 0 ? [number(short(frame.env_steps / frame.seconds), "perSecond")] : []),
+  );
 }
 
 export default { render };
