@@ -51,7 +51,7 @@ def known_or_error(known: Mapping, name: str, kind: Bilingual):
         names = ", ".join(f"'{one}'" if "," in one else one for one in known)
         raise CourseError(
             Bilingual(
-                f"'{name}'라는 {with_subject_particle(kind.ko)} 없습니다. 다음 중 하나를 주십시오: {names}.",
+                f"'{name}'(이)라는 {with_subject_particle(kind.ko)} 없습니다. 다음 중 하나를 주십시오: {names}.",
                 f"There is no {kind.en} '{name}'. Give one of: {names}.",
             )
         )

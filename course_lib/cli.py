@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="course",
-        description="메타 강화학습 강의의 명령입니다.\nThe commands of the meta-RL course.",
+        description="메타 강화학습 과정의 명령입니다.\nThe commands of the meta-RL course.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -323,7 +323,7 @@ def load_whole(path: str | Path) -> dict:
     except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise CourseError(
             Bilingual(
-                f"'{path}'을(를) 읽을 수 없습니다. 이 강의가 저장한 파일인지, 온전한지 확인하십시오.",
+                f"'{path}'을(를) 읽을 수 없습니다. 이 과정이 저장한 파일인지, 온전한지 확인하십시오.",
                 f"'{path}' can't be read. Check that it is a file saved by this course, and whole.",
             )
         ) from error

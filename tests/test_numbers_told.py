@@ -78,7 +78,7 @@ def lesson_01():
     greedy, sampling = (mdps[f"{name}, true prior"]["cells"]["n=10"]["mean"] for name in ("greedy", "psrl"))
     assert abs(median(trainings("rl2", "random-mdp")) - greedy) < 0.5
     return [
-        f"RL²의 {pulled:.2f}는", f"the {pulled:.2f} of RL²", f"100번에서 RL²는 {more:.2f}", f"RL² has {more:.2f}:",
+        f"RL²의 {pulled:.2f}는", f"the {pulled:.2f} of RL²", f"100번 당길 때 RL²는 {more:.2f}", f"RL² has {more:.2f}:",
         f"({found['ts']:.2f} nat) {few['ts']:.2f}밖에", f"({found['ts']:.2f} nats), and earns a mere {few['ts']:.2f}.",
         f"탐욕조차 {greedy:.1f}로", f"even greedy has {greedy:.1f},", f"알려 주어도 {sampling:.1f}입니다", f"stays at {sampling:.1f} when",
         f"{len(walking)}개는 걷기(0.3)에 머물고, {len(stuck)}개는", f"{len(walking)} stay with walking (0.3). {len(stuck)} try",

@@ -258,7 +258,7 @@ def train(
         CourseError: the task is no Bernoulli bandit, or the loss is no longer a number.
     """
     check_bandit(task)
-    kind = known_or_error(NETWORKS, settings.network, Bilingual("네트워크", "network"))
+    kind = known_or_error(NETWORKS, settings.network, Bilingual("신경망", "network"))
     judge = Judge(task, choose)
     network = kind(task.arms, task.pulls, settings, generator).to(generator.device)
     optimizer = torch.optim.AdamW(

@@ -389,7 +389,7 @@ def sources(notebooks: Path, names: Iterable[str] = ()) -> list[Path]:
         if not found:
             listed = ", ".join(path.stem for path in known) or "–"
             raise CourseError(Bilingual(
-                f"'{name}'라는 강의가 없습니다. 다음 중 하나를 주십시오: {listed}.",
+                f"'{name}'(이)라는 강의가 없습니다. 다음 중 하나를 주십시오: {listed}.",
                 f"There is no lesson '{name}'. Give one of: {listed}.",
             ))  # fmt: skip
         chosen += found

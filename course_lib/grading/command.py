@@ -94,7 +94,7 @@ def _tier(named: str | None, alone: bool) -> str:
         ))  # fmt: skip
     if sandbox.TIERS.index(named) < sandbox.TIERS.index(best):
         raise CourseError(Bilingual(
-            f"여기서는 '{named}' 수준이 되지 않습니다. 가능한 수준: {best}.",
+            f"여기서는 '{named}' 수준을 쓸 수 없습니다. 가능한 수준: {best}.",
             f"The tier '{named}' does not work here; what works: {best}.",
         ))  # fmt: skip
     return named

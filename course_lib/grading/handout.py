@@ -59,7 +59,7 @@ def assign(notebooks: Path, names: list[str], out: Path) -> list[Path]:
         if release is None:
             known = ", ".join(release.name for release in releases)
             raise CourseError(Bilingual(
-                f"'{name}'라는 강의가 없거나 연습이 없습니다. 다음 중 하나를 주십시오: {known}.",
+                f"'{name}'(이)라는 강의가 없거나 연습이 없습니다. 다음 중 하나를 주십시오: {known}.",
                 f"There is no lesson '{name}' with exercises. Give one of: {known}.",
             ))  # fmt: skip
         content = (notebooks / f"{release.name}.ipynb").read_bytes()

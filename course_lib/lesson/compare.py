@@ -161,12 +161,12 @@ def _gradient_difference(expected, got, gradients_matter: bool, where: str) -> D
     wanted, given = (getattr(value, "requires_grad", False) for value in (expected, got))
     if wanted and not given:
         return Difference("gradient", Bilingual(
-            ko=f"`{where}`에 그래디언트가 흐르지 않습니다: `detach`, `no_grad`, `.item()`을 쓰지 않았는지 보세요.",
+            ko=f"`{where}`에 그래디언트가 흐르지 않습니다: `detach`, `no_grad`, `.item()`을 쓰지 않았는지 보십시오.",
             en=f"no gradient flows through `{where}`: look for `detach`, `no_grad` or `.item()`.",
         ))
     if given and not wanted and gradients_matter:
         return Difference("gradient", Bilingual(
-            ko=f"숫자와 상관없이, `{where}`에 흐르면 안 되는 그래디언트가 흐릅니다: `detach`가 빠지지 않았는지 보세요.",
+            ko=f"숫자와 상관없이, `{where}`에 흐르면 안 되는 그래디언트가 흐릅니다: `detach`가 빠지지 않았는지 보십시오.",
             en=f"whatever its numbers, a gradient flows through `{where}` where none may: look for a missing `detach`.",
         ))
     return None
@@ -244,7 +244,7 @@ def _wrong_value(expected: object, got: object, where: str) -> Difference:
 
 def _not_a_number(where: str, count: int, total: int) -> Difference:
     return Difference("nan", Bilingual(
-        ko=f"`{where}`의 {total}개 중 {count}개가 NaN입니다: 0으로 나누거나 0의 로그를 구하지 않았는지 보세요.",
+        ko=f"`{where}`의 {total}개 중 {count}개가 NaN입니다: 0으로 나누거나 0의 로그를 구하지 않았는지 보십시오.",
         en=f"{count} of {total} numbers in `{where}` are NaN: look for a division by 0 or a logarithm of 0.",
     ))
 

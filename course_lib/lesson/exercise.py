@@ -151,7 +151,7 @@ def find(exercise_id: str) -> Exercise:
     """The exercise with this id; the exercises of its lesson are loaded when first asked for."""
     if not isinstance(exercise_id, str):
         raise CourseError(Bilingual(
-            ko='연습 번호를 따옴표 안에 먼저 쓰세요. 예: `check("1.1", my_function)`.',
+            ko='연습 번호를 따옴표 안에 먼저 쓰십시오. 예: `check("1.1", my_function)`.',
             en='Write the exercise id first, in quotes, for example `check("1.1", my_function)`.',
         ))
     if exercise_id not in _registered:
@@ -162,7 +162,7 @@ def find(exercise_id: str) -> Exercise:
     known = exercises_of(lesson) or list(_registered.values())
     names = ", ".join(exercise.id for exercise in known) or "-"
     raise CourseError(Bilingual(
-        ko=f'"{exercise_id}"이라는 연습은 없습니다. 있는 연습: {names}.',
+        ko=f'"{exercise_id}"(이)라는 연습은 없습니다. 있는 연습: {names}.',
         en=f'There is no exercise "{exercise_id}". These exist: {names}.',
     ))
 
@@ -244,10 +244,10 @@ def solution(exercise_id: str) -> None:
     exercise = find(exercise_id)
     if exercise.id not in _attempted | _nudged:
         _nudged.add(exercise.id)
-        title = Bilingual(ko="먼저 한번 해 보세요", en="Try it first")
+        title = Bilingual(ko="먼저 한번 해 보십시오", en="Try it first")
         nudge = Bilingual(
             ko='틀려도 괜찮습니다. `check("{id}", …)`가 무엇이 다른지 알려 주고, `hint("{id}")`가 한 걸음씩 돕습니다. '
-               '그래도 보려면 `solution("{id}")`을 한 번 더 실행하세요.',
+               '그래도 보려면 `solution("{id}")`을 한 번 더 실행하십시오.',
             en='A wrong try costs nothing: `check("{id}", …)` says what differs, and `hint("{id}")` helps '
                'one step at a time. To see the solution anyway, run `solution("{id}")` once more.',
         ).format(id=exercise.id)
@@ -289,12 +289,12 @@ def yours_or_reference(exercise_id: str, answer: object) -> object:
     if solved:
         symbol, tone = "✓", "good"
         said = Bilingual(
-            ko="이제부터 **직접 쓴 답**을 씁니다.", en="From here on **your own answer** is used."
+            ko="이제부터 **직접 작성한 답**을 사용합니다.", en="From here on **your own answer** is used."
         )
     else:
         symbol, tone = "…", "careful"
         said = Bilingual(
-            ko="아직 통과하지 못해 **준비된 답**을 씁니다. 통과한 뒤 이 셀을 다시 실행하면 직접 쓴 답을 씁니다.",
+            ko="아직 통과하지 못해 **준비된 답**을 사용합니다. 통과한 뒤 이 셀을 다시 실행하면 직접 작성한 답을 사용합니다.",
             en="It does not pass yet, so the **course's answer** is used. Once it does, run this cell again.",
         )
     heading = cards.heading(symbol, f"[{exercise.id}]", exercise.title, tone)
@@ -337,7 +337,7 @@ def judge(exercise: Exercise, answer: object, seed: int | None = None) -> Verdic
         return Verdict(exercise, "TODO", 0, len(cases), not_written(exercise))
     if not callable(answer):
         return Verdict(exercise, "FAIL", 0, len(cases), got=compact(answer), message=Bilingual(
-            ko=f"함수가 필요합니다: 괄호 없이 함수의 이름만 넘기세요. 받은 값의 종류: {type(answer).__name__}.",
+            ko=f"함수가 필요합니다: 괄호 없이 함수의 이름만 넘기십시오. 받은 값의 종류: {type(answer).__name__}.",
             en=f"A function is needed: pass its name without brackets. Got a {type(answer).__name__}.",
         ))
     runs = [run_case(exercise, answer, case) for case in cases]
@@ -369,14 +369,14 @@ def _judge_value(exercise: Exercise, answer: object) -> Verdict:
         return Verdict(exercise, "TODO", 0, 1, not_written(exercise))
     if callable(answer):
         return Verdict(exercise, "FAIL", 0, 1, Bilingual(
-            ko="함수가 아니라 값을 넘기세요.", en="Pass a value, not a function.",
+            ko="함수가 아니라 값을 넘기십시오.", en="Pass a value, not a function.",
         ))
     found = difference(exercise.reference, answer, tolerance=exercise.tolerance, where="answer")
     if found is None:
         return Verdict(exercise, "PASS", 1, 1)
     # The expected value is the answer itself here, so it is never shown.
     message = found.message if found.kind in {"type", "shape", "length", "keys", "nan"} else Bilingual(
-        ko="답이 다릅니다. 다시 살펴보세요.", en="The answer differs. Look again.",
+        ko="답이 다릅니다. 다시 살펴보십시오.", en="The answer differs. Look again.",
     )
     mistake = next(
         (wrong for wrong in exercise.wrong
@@ -398,7 +398,7 @@ def _unfilled(answer: object) -> bool:
 def not_written(exercise: Exercise) -> Bilingual:
     """What is said of an answer that is still a stub."""
     return Bilingual(
-        ko=f'답을 아직 쓰지 않았습니다. 위 셀을 채운 뒤 다시 실행하세요. 힌트: `hint("{exercise.id}")`.',
+        ko=f'답을 아직 쓰지 않았습니다. 위 셀을 채운 뒤 다시 실행하십시오. 힌트: `hint("{exercise.id}")`.',
         en=f'Nothing is written yet. Fill in the cell above and run again. A hint: `hint("{exercise.id}")`.',
     )
 
@@ -472,7 +472,7 @@ def _failed_run(problem: BaseException, printed: str) -> Run:
     said = said.replace("`", "'")
     if isinstance(problem, TypeError) and not own:
         message = Bilingual(
-            ko=f"함수를 부를 수 없습니다. 매개변수의 수와 순서를 확인하세요. `{said}`",
+            ko=f"함수를 부를 수 없습니다. 인자의 수와 순서를 확인하십시오. `{said}`",
             en=f"The function cannot be called; look at the number and order of its arguments. `{said}`",
         )
     elif not own:
@@ -508,17 +508,17 @@ def examine(exercise: Exercise, run: Run, expected: object) -> tuple[str, Biling
         return "ERROR", run.message
     if run.kind == "changed":
         return "FAIL", Bilingual(
-            ko="함수가 받은 인자를 제자리에서 바꾸었습니다(in-place). 복사본에서 계산하거나 새 값을 만드세요.",
+            ko="함수가 받은 인자를 제자리에서 바꾸었습니다(in-place). 복사본에서 계산하거나 새 값을 만드십시오.",
             en="The function changed its own arguments in place. Work on a copy, or make a new value.",
         )
     if run.value is None and expected is not None:
         if run.printed.strip():
             return "FAIL", Bilingual(
-                ko="결과를 출력(print)만 하고 돌려주지 않았습니다. `print` 대신 `return`을 쓰세요.",
+                ko="결과를 출력(print)만 하고 돌려주지 않았습니다. `print` 대신 `return`을 쓰십시오.",
                 en="The result is printed, not returned. Use `return` instead of `print`.",
             )
         return "FAIL", Bilingual(
-            ko="함수가 None을 돌려주었습니다. `return`이 빠지지 않았는지 보세요.",
+            ko="함수가 None을 돌려주었습니다. `return`이 빠지지 않았는지 보십시오.",
             en="The function returned None. Look for a missing `return`.",
         )
     found = _difference(exercise, expected, run.value)

@@ -125,8 +125,8 @@ def results_matrix(more: list[dict] = ()) -> None:
                 cells.append(UNFIT)
         body.append(tuple(cells))
     note = Bilingual(
-        "굵은 수는 테스트 리턴의 중앙값, 괄호는 목표(탐험 없이에서 최적까지의 95%)에 이르러 끝까지 지킨 시드의 수입니다. "
-        f"목표를 모르는 태스크에서는 시드의 수만 적습니다. {UNFIT}는 이 강의에 그 조합의 설정이 없다는 뜻이며, 대개는 방법이 그 태스크에 맞지 않습니다.",
+        "굵은 수는 테스트 리턴의 중앙값, 괄호는 목표(‘탐험 없이’에서 ‘최적’까지의 95%)에 이르러 끝까지 지킨 시드의 수입니다. "
+        f"목표를 모르는 태스크에서는 시드의 수만 적습니다. ‘{UNFIT}’ 표시는 이 과정에 그 조합의 설정이 없다는 뜻이며, 대개는 방법이 그 태스크에 맞지 않습니다.",
         "Bold: the median test return. In brackets: how many seeds reached the target (95 % of the way from no "
         "exploration to the optimum) and kept it to the end. Where no target is known, only the number of seeds. "
         f"{UNFIT} says that the course has no settings for the pair, mostly because the method does not take the task.",
@@ -457,7 +457,7 @@ def exact_predictions(task: TableTask | str) -> dict[str, float]:
             sampling["information"], sampling["return"],
         ),
         "most_information": (
-            Bilingual("정보를 가장 많이 (DREAM의 탐험 목적)", "most information (what DREAM's explorer is paid)"),
+            Bilingual("정보를 가장 많이 (DREAM의 탐험 목적 함수)", "most information (what DREAM's explorer is paid)"),
             informed["information"], informed["return"],
         ),
         "optimum": (Bilingual("베이즈 최적", "Bayes-optimal"), None, knowledge.with_exploration),

@@ -32,7 +32,7 @@ function render({ model, el }) {
   // Else the notebook takes the arrow keys that move the slider and choose among the answers.
   box.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
   const legend = document.createElement("legend");
-  words(legend, { ko: "◇ 먼저 예측해 보세요", en: "◇ Predict first" }, "span");
+  words(legend, { ko: "◇ 먼저 예측해 보십시오", en: "◇ Predict first" }, "span");
   const question = document.createElement("div");
   question.className = "course-predict-question";
   words(question, model.get("question"));
@@ -99,7 +99,7 @@ function render({ model, el }) {
     const value = read();
     if (value === null) {
       status.replaceChildren();
-      words(status, { ko: "하나를 먼저 고르세요.", en: "Choose one first." });
+      words(status, { ko: "하나를 먼저 고르십시오.", en: "Choose one first." });
       return;
     }
     model.set("value", value);
@@ -167,7 +167,7 @@ def predict(
     """
     if not choices and not low < high:
         raise CourseError(Bilingual(
-            ko=f"예측의 범위가 비었습니다: low={low}이 high={high}보다 작아야 합니다.",
+            ko=f"예측의 범위가 비었습니다: low={low}이(가) high={high}보다 작아야 합니다.",
             en=f"The range of the prediction is empty: low={low} must be smaller than high={high}.",
         ))
     before = _asked.get(prediction_id)
@@ -204,7 +204,7 @@ def predicted(prediction_id: str, measured: object, unit: str | None = None) -> 
     lines = [(Bilingual(ko="측정", en="measured"), _told(measured, choices, unit))]
     if value is None:
         skipped = Bilingual(
-            ko="기록된 예측이 없습니다. 괜찮습니다. 다음에는 결과를 보기 전에 먼저 적어 보세요.",
+            ko="기록된 예측이 없습니다. 괜찮습니다. 다음에는 결과를 보기 전에 먼저 적어 보십시오.",
             en="No prediction was recorded. That is fine; next time, write one down before you look.",
         )
         cards.show(cards.panel("calm", heading, _labelled(lines), cards.quiet(skipped)))
@@ -213,7 +213,7 @@ def predicted(prediction_id: str, measured: object, unit: str | None = None) -> 
     if choices:
         same = value == measured
         closing = Bilingual(ko="= 같습니다.", en="= They agree.") if same else Bilingual(
-            ko="≠ 다릅니다. 왜 다른지 한 문장으로 말해 보세요.", en="≠ They differ. Say in one sentence why.",
+            ko="≠ 다릅니다. 왜 다른지 한 문장으로 말해 보십시오.", en="≠ They differ. Say in one sentence why.",
         )
     else:
         gap = f"{abs(float(measured) - float(value)):.3g}"

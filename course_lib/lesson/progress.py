@@ -82,7 +82,7 @@ def progress_table(exercises: list) -> str:
         Bilingual(ko="진도 기록이 꺼져 있습니다.", en="Recording of progress is switched off.")
         if path is None
         else Bilingual(
-            ko=f"이 기록은 이 컴퓨터의 `{path.name}` 파일에만 있습니다. 옮기려면 그 파일을 복사하세요.",
+            ko=f"이 기록은 이 컴퓨터의 `{path.name}` 파일에만 있습니다. 옮기려면 그 파일을 복사하십시오.",
             en=f"This record lives only in `{path.name}` on this computer. To move it, copy that file.",
         )
     )
@@ -120,7 +120,7 @@ def _read(path: Path | None) -> dict | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         _say(Bilingual(
-            ko=f"진도 파일 {path.name}을 읽을 수 없습니다({problem.strerror}). 파일 권한을 확인하세요.",
+            ko=f"진도 파일 {path.name}을 읽을 수 없습니다({problem.strerror}). 파일 권한을 확인하십시오.",
             en=f"The progress file {path.name} cannot be read ({problem.strerror}). Check its permissions.",
         ))
         return None
@@ -177,7 +177,7 @@ def _update(change: Callable[[dict], object]) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         _say(Bilingual(
-            ko=f"진도를 {path.name}에 쓸 수 없습니다({problem.strerror}). 수업은 그대로 계속할 수 있습니다.",
+            ko=f"진도를 {path.name}에 쓸 수 없습니다({problem.strerror}). 강의는 그대로 계속할 수 있습니다.",
             en=f"Progress cannot be written to {path.name} ({problem.strerror}). The lesson goes on.",
         ))
 

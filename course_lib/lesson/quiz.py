@@ -16,7 +16,7 @@ from course_lib.lesson.exercise import load_lesson
 RIGHT = Bilingual(ko="✓ 맞습니다.", en="✓ Right.")
 NOT_THIS = Bilingual(ko="✗ 아닙니다.", en="✗ Not this one.")
 HOW = Bilingual(
-    ko="고른 답을 눌러 설명을 펼치세요. 키보드로는 Tab으로 옮기고 Enter로 펼칩니다.",
+    ko="고른 답을 눌러 설명을 펼치십시오. 키보드로는 Tab으로 옮기고 Enter로 펼칩니다.",
     en="Click your answer to open its explanation. With the keyboard: Tab moves, Enter opens.",
 )
 
@@ -80,7 +80,7 @@ def quiz(question_id: str) -> None:
     if not chosen:
         names = ", ".join(one.id for one in known) or ", ".join(sorted(_questions)) or "-"
         raise CourseError(Bilingual(
-            ko=f'"{question_id}"이라는 질문은 없습니다. 있는 질문: {names}.',
+            ko=f'"{question_id}"(이)라는 질문은 없습니다. 있는 질문: {names}.',
             en=f'There is no question "{question_id}". These exist: {names}.',
         ))
     cards.show("".join(map(question_html, chosen)))

@@ -227,7 +227,7 @@ def walks_figure(seed: int = 0, robot_problem: int | None = None, cell: tuple[in
     return drawn_twice(
         draw,
         Bilingual(
-            "왼쪽 둘은 점 로봇, 오른쪽 둘은 GridNavi에서 한 트라이얼의 길. z를 유지하면 한 목표로 곧장 가고, 다시 뽑으면 점 로봇은 반원 가운데로, GridNavi는 칸 사이를 오간다.",
+            "왼쪽 둘은 점 로봇, 오른쪽 둘은 GridNavi에서 한 트라이얼의 길. z를 유지하면 한 목표로 곧장 가고, 다시 뽑으면 점 로봇은 반원 가운데로, GridNavi에서는 칸 사이를 오갑니다.",
             "The walks of one trial: two of the point robot, two of GridNavi. With z held each goes straight to one "
             "goal; redrawn, the "
             "point robot drifts to the middle of the half-circle, and in GridNavi it goes from cell to cell.",

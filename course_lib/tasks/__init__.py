@@ -133,7 +133,7 @@ def named_options(name: str, options: dict | None = None) -> tuple[str, dict]:
             known_en = f"It has: {names}" if usual else "It has none"
             raise CourseError(
                 Bilingual(
-                    f"{bare}에 {option!r}라는 옵션은 없습니다. {known_ko}.",
+                    f"{bare}에 {option!r}(이)라는 옵션은 없습니다. {known_ko}.",
                     f"{bare} has no option {option!r}. {known_en}.",
                 )
             )

@@ -32,7 +32,7 @@ class BernoulliBandit(TableFamily):
                 )
             )
         self.name = "bandit"
-        self.title = Bilingual(f"베르누이 밴딧 ({arms}개 팔)", f"Bernoulli bandit ({arms} arms)")
+        self.title = Bilingual(f"베르누이 밴딧 (팔 {arms}개)", f"Bernoulli bandit ({arms} arms)")
         self.arms, self.pulls = arms, pulls
         self.actions = tuple(f"arm {arm}" for arm in range(arms))
         self.trial = TrialShape(horizon=1, instructed=(False,) * pulls, counted=(True,) * pulls, pauses=False)

@@ -48,7 +48,7 @@ class FixedArmBandit(TableFamily):
                 )
             )
         self.name = "fixed-arm-bandit"
-        self.title = Bilingual(f"고정 팔 밴딧 ({arms}개 팔)", f"Bandit with one fixed arm ({arms} arms)")
+        self.title = Bilingual(f"고정 팔 밴딧 (팔 {arms}개)", f"Bandit with one fixed arm ({arms} arms)")
         self.arms, self.pulls, self.fixed, self.spread = arms, pulls, fixed, spread
         self.actions = tuple(f"arm {arm}" for arm in range(arms))
         self.trial = TrialShape(horizon=1, instructed=(False,) * pulls, counted=(True,) * pulls, pauses=False)

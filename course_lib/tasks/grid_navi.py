@@ -100,7 +100,7 @@ class GridNavi(HiddenGoal):
         cells = [(x, y) for y in range(side) for x in range(side)]
         super().__init__(
             name="gridnavi",
-            title=Bilingual("격자 항해(GridNavi)", "GridNavi"),
+            title=Bilingual("GridNavi", "GridNavi"),
             width=side,
             height=side,
             start=(0, 0),

@@ -43,7 +43,7 @@ class RevealingArm(TableTask):
         every = torch.arange(problems)
         super().__init__(
             name="revealing-arm",
-            title=Bilingual(f"알려 주는 팔이 있는 밴딧 ({arms}개 팔)", f"Revealing-arm bandit ({arms} arms)"),
+            title=Bilingual(f"알려 주는 팔이 있는 밴딧 (팔 {arms}개)", f"Revealing-arm bandit ({arms} arms)"),
             tables=Tables(
                 next_state=next_state,
                 reward=pays,

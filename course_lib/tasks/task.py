@@ -171,7 +171,7 @@ def check_split(split: str) -> str:
     if split not in ("train", "test"):
         raise CourseError(
             Bilingual(
-                f"'{split}'라는 문제 묶음은 없습니다. 'train' 또는 'test'를 주십시오.",
+                f"'{split}'(이)라는 문제 묶음은 없습니다. 'train' 또는 'test'를 주십시오.",
                 f"There is no split '{split}'. Give 'train' or 'test'.",
             )
         )

@@ -266,7 +266,7 @@ class CityExplorer(anywidget.AnyWidget):
                 known = ", ".join(self.task.actions)
                 raise CourseError(
                     Bilingual(
-                        f"'{action}'라는 행동은 없습니다. 다음 중에서 주십시오: {known}.",
+                        f"'{action}'(이)라는 행동은 없습니다. 다음 중에서 주십시오: {known}.",
                         f"There is no action '{action}'. Give one of: {known}.",
                     )
                 )
@@ -317,7 +317,7 @@ class CityExplorer(anywidget.AnyWidget):
         if phase == "over":
             raise CourseError(
                 Bilingual(
-                    "이 라운드는 끝났습니다. game.new_city() 또는 game.same_city()로 다시 시작하십시오.",
+                    "이 판은 끝났습니다. game.new_city() 또는 game.same_city()로 다시 시작하십시오.",
                     "This round is over. Begin again with game.new_city() or game.same_city().",
                 )
             )
@@ -630,7 +630,7 @@ def draw_belief(axes, task: City, belief: Tensor) -> None:
         side.set_visible(False)
     known = float(np.log(task.problem_count / left))
     words = Bilingual(
-        f"가능한 도시 {left} / {task.problem_count} · 정보 {known:.2f} nats",
+        f"가능한 도시 {left} / {task.problem_count} · 정보 {known:.2f} nat",
         f"{left} of {task.problem_count} cities possible · {known:.2f} nats",
     )
     axes.set_title(in_figure(words), size=10, loc="left", color=INK, pad=8)

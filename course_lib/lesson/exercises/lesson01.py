@@ -470,7 +470,7 @@ register(
         ),
         hints=(
             Bilingual(
-                "탐험은 지도를 다 읽었는데 실행은 모릅니다. 탐험과 실행 사이를 건너는 것은 무엇뿐입니까?",
+                "탐험은 지도를 다 읽었는데 실행은 모릅니다. 탐험에서 실행으로 건너가는 것은 하나뿐입니다. 무엇입니까?",
                 "Exploration has read the whole map, and execution does not know it. What alone crosses from one to the other?",
             ),
             Bilingual(
@@ -593,7 +593,7 @@ ask(
     Question(
         id="1.c",
         text=Bilingual(
-            "완벽한 실행자와 함께라면 탐험은 몇 초 만에 배웁니다. 이 실험이 보이는 것은 무엇입니까?",
+            "완벽한 실행자와 함께라면 탐험은 몇 초 만에 배웁니다. 이 실험이 보여 주는 것은 무엇입니까?",
             "With a perfect executor, exploring is learned within seconds. What does this experiment show?",
         ),
         choices=(
@@ -605,7 +605,7 @@ ask(
                 ),
             ),
             Choice(
-                Bilingual("종단간 학습은 결코 될 수 없다는 것", "that end-to-end training can never work"),
+                Bilingual("종단간 학습은 결코 성공할 수 없다는 것", "that end-to-end training can never work"),
                 Bilingual(
                     "그렇게까지는 말하지 못합니다. 이 최적화기, 이 예산, 이 도시에서 잰 것입니다.",
                     "It does not say that much. It was measured with this optimiser, this budget and this city.",

@@ -210,7 +210,7 @@ register(
                 "drawn again at each step",
                 redrawn_at_each_step,
                 Bilingual(
-                    "스텝마다 $z$를 다시 뽑았습니다. 강의의 다섯째 줄 그대로입니다. 사후 샘플링은 에피소드가 시작할 때만 뽑습니다.",
+                    "스텝마다 $z$를 다시 뽑았습니다. 강의의 5번 줄 그대로입니다. 사후 샘플링은 에피소드가 시작할 때만 뽑습니다.",
                     "This draws $z$ again at each step, as line 5 of the lecture does. Posterior sampling draws when "
                     "an episode begins.",
                 ),
@@ -807,7 +807,7 @@ register(
         ),
         hints=(
             Bilingual(
-                "아무것도 보지 않았을 때 사후 분포는 사전 분포 $N(0, I)$이어야 합니다. 이 코드는 무엇을 돌려줍니까?",
+                "아무것도 보지 않았을 때 사후 분포는 사전 분포 $N(0, I)$여야 합니다. 이 코드는 무엇을 돌려줍니까?",
                 "Where nothing was seen the posterior should be the prior $N(0, I)$. What does this code return?",
             ),
             Bilingual(
@@ -978,7 +978,7 @@ ask(
     Question(
         id="2.d",
         text=Bilingual(
-            "정확한 사후 샘플링은 다섯 에피소드 안에 목표를 찾는 비율이 0.60인데, 세 배 오래 학습한 PEARL도 0.40~0.54입니다. "
+            "정확한 사후 샘플링은 다섯 에피소드 안에 목표를 찾는 비율이 0.60인데, PEARL은 세 배 오래 학습해도 0.40~0.54입니다. "
             "오래 학습해도 남는 가장 큰 까닭은 무엇입니까?",
             "Exact posterior sampling finds the goal within five episodes in 0.60 of the trials, PEARL in 0.40~0.54 even "
             "after three times the training. What is the main reason that longer training leaves?",

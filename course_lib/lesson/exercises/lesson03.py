@@ -89,7 +89,7 @@ register(
         reference=_bound_reference,
         solution=lower_bound,
         why=Bilingual(
-            "기댓값은 진짜 사후 분포 $p$로, 로그는 디코더 $q$에서 취합니다. 둘의 차이가 KL 발산이고 음수가 될 수 없으므로 언제나 하한입니다.",
+            "기댓값은 진짜 사후 분포 $p$로, 로그는 디코더 $q$에 취합니다. 둘의 차이가 KL 발산이고 음수가 될 수 없으므로 언제나 하한입니다.",
             "The expectation is under the true posterior $p$, the logarithm is of the decoder's $q$. What is missing is a "
             "KL divergence, never negative: so it is a lower bound, always.",
         ),
@@ -402,7 +402,7 @@ register(
                 "after the end as well",
                 _decoder_after_the_end,
                 Bilingual(
-                    "`seen`을 쓰지 않아, 에피소드가 끝난 뒤의 빈 칸까지 셌습니다.",
+                    "`seen`을 쓰지 않아, 에피소드가 끝난 뒤의 빈칸까지 셌습니다.",
                     "`seen` is not used: the empty columns after an episode's end are counted.",
                 ),
             ),
@@ -410,7 +410,7 @@ register(
                 "mean over empty columns",
                 _decoder_padded_mean,
                 Bilingual(
-                    "빈 칸은 0으로 만들었지만 나눌 때는 셌습니다. 짧은 에피소드일수록 손실이 작아 보입니다.",
+                    "빈칸은 0으로 만들었지만 나눌 때는 셌습니다. 짧은 에피소드일수록 손실이 작아 보입니다.",
                     "Empty columns are set to 0 but counted when dividing: the shorter the episodes, the smaller the loss looks.",
                 ),
             ),
@@ -549,7 +549,7 @@ register(
                 "around the mean of the batch",
                 _squeeze_around_the_mean,
                 Bilingual(
-                    "0 대신 배치의 평균을 중심으로 삼았습니다. 사실 이것도 상한이고 더 촘촘하지만, 여기서 찾는 것은 논문의 $\\mathcal N(0, \\rho^2 I)$에 대한 KL입니다.",
+                    "0 대신 배치의 평균을 중심으로 삼았습니다. 사실 이것도 상한이고 더 가깝지만, 여기서 찾는 것은 논문의 $\\mathcal N(0, \\rho^2 I)$에 대한 KL입니다.",
                     "Centred at the mean of the batch instead of 0. That is an upper bound too, even a closer one; but asked for is the paper's KL to $\\mathcal N(0, \\rho^2 I)$.",
                 ),
             ),

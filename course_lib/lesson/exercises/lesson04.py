@@ -217,7 +217,7 @@ register(
         reference=_kl_reference,
         solution=kl_to_previous,
         why=Bilingual(
-            "베이즈 갱신에서 오늘의 사후 분포는 내일의 사전 분포입니다. 그래서 VariBAD의 KL은 늘 $\\mathcal N(0, I)$이 아니라 바로 앞의 신념까지 잽니다.",
+            "베이즈 갱신에서 오늘의 사후 분포는 내일의 사전 분포입니다. 그래서 VariBAD는 KL을 매번 $\\mathcal N(0, I)$까지 재지 않고 바로 앞의 신념까지 잽니다.",
             "In Bayes' rule today's posterior is tomorrow's prior. So VariBAD measures the KL to the belief one step before, "
             "and not always to $\\mathcal N(0, I)$.",
         ),
@@ -258,7 +258,7 @@ register(
                 "the first belief for free",
                 _kl_first_free,
                 Bilingual(
-                    "첫 신념의 값이 빠졌습니다. 그 앞에는 $\\mathcal N(0, I)$이 있습니다.",
+                    "첫 신념의 값이 빠졌습니다. 그 앞에는 $\\mathcal N(0, I)$가 있습니다.",
                     "The first belief costs nothing here. Before it stands $\\mathcal N(0, I)$.",
                 ),
             ),
@@ -587,7 +587,7 @@ ask(
     Question(
         id="4.b",
         text=Bilingual(
-            "DPT를 최적의 팔을 맞히도록 지도 학습했을 뿐인데 탐험이 나타나는 까닭은 무엇입니까?",
+            "DPT에는 최적의 팔을 맞히는 지도 학습만 시켰는데도 탐험이 나타나는 까닭은 무엇입니까?",
             "DPT is only taught to name the best arm. Why does it explore?",
         ),
         choices=(

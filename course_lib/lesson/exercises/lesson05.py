@@ -889,7 +889,7 @@ ask(
             Choice(
                 Bilingual("표를 아는 방법으로는 이 태스크가 쉽습니다", "with the tables known, this task is easy"),
                 Bilingual(
-                    "맞는 크기의 주장입니다. 비교할 때는 점수 옆에 무엇을 알려 주었는지 적습니다.",
+                    "잰 만큼만 말하는 주장입니다. 비교할 때는 점수 옆에 무엇을 알려 주었는지 적습니다.",
                     "A claim of the right size. Beside a score belongs what the method was told.",
                 ),
                 right=True,
@@ -897,7 +897,7 @@ ask(
             Choice(
                 Bilingual("아무 말도 할 수 없습니다", "nothing at all"),
                 Bilingual(
-                    "기준선으로는 쓸모가 있습니다. 이만큼 쉬운 태스크라면 어려운 방법이 이겨도 놀랍지 않습니다.",
+                    "기준선으로는 쓸모가 있습니다. 이만큼 쉬운 태스크라면 복잡한 방법이 이겨도 놀랍지 않습니다.",
                     "It is useful as a baseline: where a task is as easy as this, no one is surprised when a hard method "
                     "wins.",
                 ),

@@ -203,7 +203,7 @@ def shaped_task(task: str | Task, whole_trials: bool, arguments: dict[str, Any])
         names = ", ".join(dict.fromkeys(["split", "episode", "horizon", "episodes", *known]))
         raise CourseError(
             Bilingual(
-                f"이 환경에 {unknown[0]!r}라는 인자는 없습니다. 쓸 수 있는 인자: {names}.",
+                f"이 환경에 {unknown[0]!r}(이)라는 인자는 없습니다. 쓸 수 있는 인자: {names}.",
                 f"This environment has no argument {unknown[0]!r}. The arguments are: {names}.",
             )
         )

@@ -66,7 +66,7 @@ def read(options: dict[str, Any], task: Task, count: int, kind: str | None, can_
         known = ", ".join(allowed)
         raise CourseError(
             Bilingual(
-                f"reset의 options에 {unknown[0]!r}라는 키는 없습니다. 쓸 수 있는 키: {known or '없음'}.",
+                f"reset의 options에 {unknown[0]!r}(이)라는 키는 없습니다. 쓸 수 있는 키: {known or '없음'}.",
                 f"reset has no option {unknown[0]!r}. The options are: {known or 'none'}.",
             )
         )

@@ -14,7 +14,7 @@ Object.assign(WORDS, {
   boundLine: ["하한", "the bound"],
   boundExact: ["정확한 정보 I(τ; z)", "exact information I(τ; z)"],
   boundAll: ["z가 담은 전부", "all that z holds"],
-  boundGap: ["틈", "gap"],
+  boundGap: ["간격", "gap"],
   gain: ["스텝마다의 정보 이득", "Information gain of each step"],
   gainExact: ["문제에 대해, 정확히", "about the problem, exactly"],
   gainTold: ["z에 대해, 디코더에게", "about z, to the decoder"],
