@@ -646,15 +646,15 @@ def train(
             for _ in range(settings.updates_between):
                 batch = replay.draw(settings.batch, generator)
                 code = networks.encoder(batch["problem"])  # (B, Z) f(μ)
-                acted, seen = batch["exploring"][:, :horizon], batch["symbol"][:, : horizon + 1]
-                step = (tables.features, seen, batch["action"][:, :horizon], acted)
+                acted, sensed = batch["exploring"][:, :horizon], batch["symbol"][:, : horizon + 1]
+                step = (tables.features, sensed, batch["action"][:, :horizon], acted)
                 prefixes = torch.cat([torch.ones_like(acted[:, :1]), acted], dim=1)  # (B, H + 1)
 
-                # The decoder follows the encoder: q_ω(z | τ), equation 4.
+                # The decoder follows the encoder: q_ω(z | τ), equation 4; line 5 of the lecture.
                 decoded = networks.decoder.guess(networks.decoder.memory(*step))  # (B, H + 1, Z)
                 decoder_part = decoding(code, decoded, prefixes, settings.noise)
 
-                # The explorer is paid what its steps told the decoder: equation 5.
+                # The explorer is paid what its steps told the decoder: equation 5; line 5 as well.
                 with torch.no_grad():
                     guessed = targets.decoder.guess(targets.decoder.memory(*step))
                     told = gain(code, guessed, settings.noise) * acted  # (B, H) nats
@@ -663,7 +663,7 @@ def train(
                     reward = (told / all_there_is.clamp(min=1e-6) - settings.step_cost) * acted
                 explorer_part = explorer_loss(networks, targets, tables, batch, reward, settings)
 
-                # The executor is given z from the encoder in half of the trials, from the decoder in the others.
+                # The executor is given z from the encoder in half of the trials, from the decoder in the others: line 7.
                 noisy = code + settings.noise * torch.randn(code.shape, generator=generator, device=device)
                 found = decoded[torch.arange(len(code), device=device), acted.sum(dim=1)].detach()
                 from_encoder = (torch.arange(len(code), device=device) % 2 == 0)[:, None]
@@ -671,6 +671,7 @@ def train(
                 executor_part = executor_loss(networks, targets, task, tables, batch, z, settings, generator, different)
                 nats = squeeze(code, settings.noise)
 
+                # The last two terms are −J, with λ as bottleneck_weight: line 8. Line 9 is the step of the optimiser.
                 loss = explorer_part + decoder_part + executor_part + settings.bottleneck_weight * nats
                 optimizer.zero_grad()
                 loss.backward()

@@ -2,6 +2,7 @@
 
 from course_lib.lesson.classics import classic_bandits_table, classic_mdps_table
 from course_lib.lesson.dreaming import (
+    completed,
     cost_table,
     distractor_figure,
     price_table,
@@ -41,6 +42,7 @@ __all__ = [
     "check",
     "classic_bandits_table",
     "classic_mdps_table",
+    "completed",
     "cost_table",
     "coupling_figure",
     "coupling_table",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
+import types
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -95,7 +96,7 @@ def difference(
 
 
 def unchanged(before: object, after: object) -> bool:
-    """True when no tensor, array or container inside a value was altered, to the last bit.
+    """True when no tensor, array or container inside a value was altered, to the last bit, nor cut off its gradient.
 
     Objects of other kinds (functions, generators, environments) may keep a state of their own and
     count as unchanged.
@@ -104,6 +105,7 @@ def unchanged(before: object, after: object) -> bool:
         return (
             before.shape == after.shape
             and before.dtype == after.dtype
+            and before.requires_grad == after.requires_grad  # detach_() and requires_grad_() change no number
             and bool(((before == after) | ((before != before) & (after != after))).all())
         )
     if isinstance(before, np.ndarray):
@@ -153,6 +155,8 @@ def _compact(value: object) -> str:
         return f"({inside},)" if len(value) == 1 else f"({inside})"
     if isinstance(value, (set, frozenset)):
         return "{" + ", ".join(sorted(map(_compact, value))) + "}"
+    if isinstance(vars(type(value)).get("__repr__"), types.FunctionType):  # its class says in Python how it is shown
+        return repr(value)
     # The default repr of most other objects holds a memory address, which differs in every run.
     return getattr(value, "__name__", f"<{type(value).__name__}>")
 
@@ -181,9 +185,12 @@ def _array_difference(
             en=f"the shape of `{where}` differs: expected {_shape(expected)}, got {_shape(got)}.",
         ))
     if dtype_matters and expected.dtype != got.dtype:
+        how_ko = how_en = ""
+        if expected.dtype == torch.float32:  # what PyTorch trains with; NumPy's numbers are float64
+            how_ko, how_en = " `.float()`로 바꾸십시오.", " Convert it with `.float()`."
         return Difference("dtype", Bilingual(
-            ko=f"`{where}`의 자료형(dtype)이 다릅니다: 기대 {expected.dtype}, 받은 값 {got.dtype}.",
-            en=f"the dtype of `{where}` differs: expected {expected.dtype}, got {got.dtype}.",
+            ko=f"`{where}`의 자료형(dtype)이 다릅니다: 기대 {expected.dtype}, 받은 값 {got.dtype}.{how_ko}",
+            en=f"the dtype of `{where}` differs: expected {expected.dtype}, got {got.dtype}.{how_en}",
         ))
     if found := _gradient_difference(expected, got, gradients_matter, where):
         return found
@@ -222,13 +229,17 @@ def _number_difference(expected, got, tolerance: float, where: str) -> Differenc
         return _not_a_number(where, 1, 1)
     if expected == got or (expected != expected and got != got):
         return None
-    if isinstance(expected, numbers.Integral) or not abs(got - expected) <= tolerance * (1 + abs(expected)):
-        return _wrong_value(expected, got, where)
-    return None
+    close = abs(got - expected) <= tolerance * (1 + abs(expected)) and abs(expected) != np.inf
+    return None if close and not isinstance(expected, numbers.Integral) else _wrong_value(expected, got, where)
 
 
 def _wrong_type(expected: object, got: object, where: str) -> Difference:
     one, other = _kind(expected), _kind(got)
+    if isinstance(expected, torch.Tensor) and expected.ndim == 0 and isinstance(got, PLAIN_NUMBERS):
+        return Difference("type", Bilingual(
+            ko=f"`{where}`는 텐서여야 하는데 {other}입니다: 학습에 쓰므로 `.item()`이나 `float()` 없이 텐서를 돌려주십시오.",
+            en=f"`{where}` has to be a tensor and is of type {other}: it is trained with, so return it without `.item()` or `float()`.",
+        ))
     return Difference("type", Bilingual(
         ko=f"`{where}`의 종류(type)가 다릅니다: 기대 {one}, 받은 값 {other}.",
         en=f"the type of `{where}` differs: expected {one}, got {other}.",

@@ -36,7 +36,7 @@ import torch
 import course_lib
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.lesson import cards
-from course_lib.lesson.compare import Difference, compact, difference, unchanged
+from course_lib.lesson.compare import PLAIN_NUMBERS, Difference, compact, difference, unchanged
 from course_lib.lesson.progress import progress_table, record_check, record_hint
 
 SYMBOLS = {"PASS": ("✓", "good"), "FAIL": ("✗", "bad"), "ERROR": ("⚠", "bad"), "TODO": ("…", "careful")}
@@ -508,8 +508,10 @@ def examine(exercise: Exercise, run: Run, expected: object) -> tuple[str, Biling
         return "ERROR", run.message
     if run.kind == "changed":
         return "FAIL", Bilingual(
-            ko="함수가 받은 인자를 제자리에서 바꾸었습니다(in-place). 복사본에서 계산하거나 새 값을 만드십시오.",
-            en="The function changed its own arguments in place. Work on a copy, or make a new value.",
+            ko="함수가 받은 인자를 제자리에서 바꾸었습니다(in-place). 복사본에서 계산하거나 새 값을 만드십시오. "
+               "`+=`와, `detach_()`처럼 `_`로 끝나는 메서드를 살펴보십시오.",
+            en="The function changed its own arguments in place. Work on a copy, or make a new value. "
+               "Look for `+=` and for methods that end in `_`, such as `detach_()`.",
         )
     if run.value is None and expected is not None:
         if run.printed.strip():
@@ -547,7 +549,10 @@ def recognise(exercise: Exercise, cases: list[tuple], runs: list[Run]) -> WrongA
 def _same_run(exercise: Exercise, one: Run, other: Run) -> bool:
     if one.kind != other.kind or one.error is not other.error:
         return False
-    return one.kind == "error" or _difference(exercise, one.value, other.value) is None
+    if one.kind == "error" or _difference(exercise, one.value, other.value) is None:
+        return True
+    # A named mistake may give a 0-d tensor where the learner gave a plain number.
+    return isinstance(other.value, PLAIN_NUMBERS) and _difference(exercise, other.value, one.value) is None
 
 
 def call_text(exercise: Exercise, case: tuple) -> str:

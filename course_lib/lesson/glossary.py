@@ -208,6 +208,34 @@ TERMS = (
         ko="학습이 크게 (또는 작게) 만들려는 값입니다.",
         en="The number that learning makes large (or small)."),
         ("목적함수", "목표 함수", "오브젝티브")),
+    Term("value function", "가치 함수", Bilingual(
+        ko="어떤 상태(또는 은닉 상태)부터 기대되는 리턴입니다.",
+        en="The return to be expected from a state (or a hidden state) on."),
+        ("가치함수", "밸류 함수")),
+    Term("advantage", "이득(advantage)", Bilingual(
+        ko="한 행동 다음에 실제로 받은 것이 가치 함수의 예상보다 얼마나 많은지입니다.",
+        en="How much more came after an action than the value function had expected."),
+        ("어드밴티지", "우위 함수")),
+    Term("Q-value", "Q값", Bilingual(
+        ko="어떤 상태에서 한 행동을 고른 다음 기대되는 리턴입니다.",
+        en="The return to be expected after an action in a state."),
+        ("큐값", "Q 값", "Q-함수")),
+    Term("critic", "크리틱", Bilingual(
+        ko="Q값이나 가치 함수를 배우는 신경망입니다.",
+        en="The network that learns Q-values or a value function."),
+        ("비평가", "비평자", "평론가")),
+    Term("actor", "행위자", Bilingual(
+        ko="행동을 고르는 신경망이며, 크리틱의 평가로 배웁니다.",
+        en="The network that chooses actions and learns from what the critic says of them."),
+        ("액터", "행동자")),
+    Term("replay buffer", "재생 버퍼", Bilingual(
+        ko="지난 경험을 모아 두고 여러 번 다시 학습에 쓰는 저장소입니다.",
+        en="Past experience, kept to be learned from again."),
+        ("리플레이 버퍼", "재현 버퍼", "경험 버퍼")),
+    Term("seed", "시드", Bilingual(
+        ko="난수의 출발점입니다. 시드만 다른 학습들은 같은 방법이 얼마나 들쭉날쭉한지 보여 줍니다.",
+        en="Where random numbers start. Trainings that differ in nothing else show how much a method's outcome varies."),
+        ("씨드", "시이드")),
 )
 
 

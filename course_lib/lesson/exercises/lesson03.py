@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from course_lib.agents.dream import bottleneck, decoder_loss, information_gain
+from course_lib.agents.dream import bottleneck, information_gain
 from course_lib.bilingual import Bilingual
 from course_lib.lesson.exercise import Exercise, WrongAnswer, register
 from course_lib.lesson.quiz import Choice, Question, ask
+
+# What goes wrong wherever a log-probability of z is written: the exercises 3.2, 3.3 and 3.4.
+MEAN_OF_CODE = Bilingual(
+    "$z$의 축에 대해 평균했습니다. 로그 확률은 축마다의 값을 **더한** 것입니다.",
+    "A mean over the axes of $z$. A log-probability **adds up** those of the axes.",
+)
+
+
+def wrongly_divided(without_half: Callable, times_noise: Callable, by_noise_once: Callable) -> tuple[WrongAnswer, ...]:
+    """Three ways not to divide by 2ρ²."""
+    return (
+        WrongAnswer(
+            "without the half",
+            without_half,
+            Bilingual(
+                "2로 나누지 않았습니다. 가우시안의 로그 확률에서 제곱 거리는 $\\rho^2$이 아니라 $2\\rho^2$으로 나눕니다.",
+                "The 2 is missing: a Gaussian's log-probability divides the squared distance by $2\\rho^2$, not by $\\rho^2$.",
+            ),
+        ),
+        WrongAnswer(
+            "multiplied by the square",
+            times_noise,
+            Bilingual(
+                "2로 나눈 다음 $\\rho^2$을 **곱했습니다**. `/ 2 * noise**2`는 왼쪽부터 계산하므로 괄호가 필요합니다: `/ (2 * noise**2)`.",
+                "Divided by 2, then **multiplied** by $\\rho^2$: `/ 2 * noise**2` goes from left to right. Brackets are needed: `/ (2 * noise**2)`.",
+            ),
+        ),
+        WrongAnswer(
+            "ρ not squared",
+            by_noise_once,
+            Bilingual(
+                "$\\rho$를 제곱하지 않았습니다. `noise`는 표준편차이고, 나누는 것은 분산의 두 배 $2\\rho^2$입니다.",
+                "$\\rho$ is not squared: `noise` is a standard deviation, and the divisor is twice the variance, $2\\rho^2$.",
+            ),
+        ),
+    )
+
 
 # -- 3.1 the bound ------------------------------------------------------------------------------------------------
 
@@ -31,15 +69,16 @@ def _bound_cases(generator: torch.Generator) -> list[tuple]:
         guess = torch.rand(trials, problems, generator=generator) + 0.1
         guess[::2] *= possible[::2]  # every other decoder knows what is impossible
         cases.append((belief / belief.sum(dim=1, keepdim=True), guess / guess.sum(dim=1, keepdim=True)))
+    cases.append((torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0, 0.0]])))  # one that rules out the truth: −∞
     return cases
 
 
-def _bound_reference(belief: Tensor, guess: Tensor) -> Tensor:
+def _bound_reference(belief: Tensor, guess: Tensor) -> float:
     rows = [
-        sum(p * math.log(q) for p, q in zip(ps, qs, strict=True) if p > 0)
+        sum(p * (math.log(q) if q > 0 else -math.inf) for p, q in zip(ps, qs, strict=True) if p > 0)
         for ps, qs in zip(belief.tolist(), guess.tolist(), strict=True)
     ]
-    return torch.tensor(math.log(len(belief[0])) + sum(rows) / len(rows))
+    return math.log(len(belief[0])) + sum(rows) / len(rows)
 
 
 def _bound_by_where(belief, guess):
@@ -63,8 +102,19 @@ def _bound_self_judged(belief, guess):
 
 
 def _bound_turned(belief, guess):
-    smooth = belief.clamp(min=1e-12)
-    return math.log(belief.shape[1]) + (guess * smooth.log()).sum(dim=1).mean()
+    return lower_bound(guess, belief)
+
+
+def _bound_softened(belief, guess):
+    return lower_bound(belief, guess + 1e-8)
+
+
+def _bound_of_the_trials(belief, guess):
+    return lower_bound(belief, guess) - math.log(belief.shape[1]) + math.log(belief.shape[0])
+
+
+def _bound_mean_of_entries(belief, guess):
+    return math.log(belief.shape[1]) + torch.special.xlogy(belief, guess).mean()
 
 
 def _bound_without_entropy(belief, guess):
@@ -151,6 +201,30 @@ register(
                 ),
             ),
             WrongAnswer(
+                "softened",
+                _bound_softened,
+                Bilingual(
+                    "로그 안에 작은 수를 더했습니다. 사실인 것을 불가능하다고 하는 디코더의 하한은 $-\\infty$입니다. $p = 0$인 곳만 0으로 두십시오.",
+                    "A small number is added inside the logarithm. A decoder that calls the truth impossible has a bound of $-\\infty$; only where $p = 0$ is the term 0.",
+                ),
+            ),
+            WrongAnswer(
+                "logarithm of the number of trials",
+                _bound_of_the_trials,
+                Bilingual(
+                    "트라이얼 수 $B$의 로그를 더했습니다. $H(\\mu)$는 **문제** 수 $M$의 로그입니다.",
+                    "The logarithm of $B$, the number of trials, is added. $H(\\mu)$ is that of the number $M$ of **problems**.",
+                ),
+            ),
+            WrongAnswer(
+                "mean over all entries",
+                _bound_mean_of_entries,
+                Bilingual(
+                    "문제에 걸쳐서도 평균했습니다. 한 트라이얼 안에서는 $p \\log q$를 문제에 걸쳐 **더하고**, 트라이얼에 걸쳐서만 평균합니다.",
+                    "Problems are averaged too. Within a trial $p \\log q$ is **added** over problems; only trials are averaged.",
+                ),
+            ),
+            WrongAnswer(
                 "0 times minus infinity",
                 _bound_not_a_number,
                 Bilingual(
@@ -219,6 +293,22 @@ def _gain_without_square(code, decoded, noise):
 
 def _gain_in_no_units(code, decoded, noise):
     return information_gain(code, decoded, noise) * 2 * noise**2
+
+
+def _gain_without_half(code, decoded, noise):
+    return information_gain(code, decoded, noise) * 2
+
+
+def _gain_times_noise(code, decoded, noise):
+    return information_gain(code, decoded, noise) * noise**4
+
+
+def _gain_by_noise_once(code, decoded, noise):
+    return information_gain(code, decoded, noise) * noise
+
+
+def _gain_mean_of_code(code, decoded, noise):
+    return information_gain(code, decoded, noise) / code.shape[1]
 
 
 register(
@@ -292,6 +382,8 @@ register(
                     "Not divided by $2\\rho^2$. The released code doesn't either, but then the unit is not the nat and the bound can't be compared.",
                 ),
             ),
+            *wrongly_divided(_gain_without_half, _gain_times_noise, _gain_by_noise_once),
+            WrongAnswer("mean over the axes of z", _gain_mean_of_code, MEAN_OF_CODE),
         ),
         also_right=(_gain_by_steps, _gain_by_diff),
     )
@@ -300,24 +392,34 @@ register(
 # -- 3.3 what trains the decoder ----------------------------------------------------------------------------------
 
 
+def decoder_loss(code: Tensor, decoded: Tensor, seen: Tensor, noise: float) -> Tensor:
+    """How far the decoder's guesses are from the code, averaged over all prefixes that exist."""
+    distance = ((decoded - code[:, None]) ** 2).sum(-1)  # (B, T + 1)
+    return (distance * seen).sum() / seen.sum() / (2 * noise**2)
+
+
 def _decoder_cases(generator: torch.Generator) -> list[tuple]:
+    """A gradient is asked for the guesses, for the decoder will learn from this loss."""
     cases = []
     for trials, steps, size, noise in ((1, 1, 2, 0.5), (2, 3, 4, 0.3), (4, 7, 1, 1.0), (6, 10, 8, 0.3), (5, 5, 3, 2.0)):
         code = torch.randn(trials, size, generator=generator)
         decoded = torch.randn(trials, steps + 1, size, generator=generator)
         lived = torch.randint(steps + 1, (trials,), generator=generator)  # steps of each episode
-        lived[0] = max(steps - 1, 0)
-        cases.append((code, decoded, torch.arange(steps + 1) <= lived[:, None], noise))
+        lived[0] = max(steps - 1, 0)  # one that ended early, and the last one on time
+        if trials > 1:
+            lived[-1] = steps
+        cases.append((code, decoded.requires_grad_(), torch.arange(steps + 1) <= lived[:, None], noise))
     return cases
 
 
 def _decoder_reference(code: Tensor, decoded: Tensor, seen: Tensor, noise: float) -> Tensor:
-    parts = []
-    for z, guesses, exists in zip(code.tolist(), decoded.tolist(), seen.tolist(), strict=True):
+    """Prefix by prefix; no gradient flows into the code."""
+    total, count = 0.0, 0
+    for z, guesses, exists in zip(code.tolist(), decoded, seen.tolist(), strict=True):
         for guess, there in zip(guesses, exists, strict=True):
             if there:
-                parts.append(sum((x - y) ** 2 for x, y in zip(z, guess, strict=True)) / (2 * noise**2))
-    return torch.tensor(sum(parts) / len(parts))
+                total, count = total + (guess - torch.tensor(z)).pow(2).sum() / (2 * noise**2), count + 1
+    return total / count
 
 
 def _decoder_by_mask(code, decoded, seen, noise):
@@ -351,6 +453,35 @@ def _decoder_mean_of_code(code, decoded, seen, noise):
 
 def _decoder_in_no_units(code, decoded, seen, noise):
     return decoder_loss(code, decoded, seen, noise) * 2 * noise**2
+
+
+def _decoder_without_half(code, decoded, seen, noise):
+    return decoder_loss(code, decoded, seen, noise) * 2
+
+
+def _decoder_times_noise(code, decoded, seen, noise):
+    return decoder_loss(code, decoded, seen, noise) * noise**4
+
+
+def _decoder_by_noise_once(code, decoded, seen, noise):
+    return decoder_loss(code, decoded, seen, noise) * noise
+
+
+def _decoder_added_up(code, decoded, seen, noise):
+    return decoder_loss(code, decoded, seen, noise) * seen.sum()
+
+
+def _decoder_upside_down(code, decoded, seen, noise):
+    return -decoder_loss(code, decoded, seen, noise)
+
+
+def _decoder_with_constants(code, decoded, seen, noise):
+    log_density = torch.distributions.Normal(decoded, noise).log_prob(code[:, None]).sum(-1)
+    return -(log_density * seen).sum() / seen.sum()
+
+
+def _decoder_without_gradient(code, decoded, seen, noise):
+    return decoder_loss(code, decoded.detach(), seen, noise)
 
 
 def _decoder_by_trial(code, decoded, seen, noise):
@@ -422,20 +553,46 @@ register(
                     "A mean in each trial, then over trials: prefixes of short episodes weigh more. Here each prefix counts alike.",
                 ),
             ),
-            WrongAnswer(
-                "mean over the axes of z",
-                _decoder_mean_of_code,
-                Bilingual(
-                    "$z$의 축에 대해 평균했습니다. 로그 확률은 축마다의 값을 **더한** 것입니다.",
-                    "A mean over the axes of $z$. A log-probability **adds up** those of the axes.",
-                ),
-            ),
+            WrongAnswer("mean over the axes of z", _decoder_mean_of_code, MEAN_OF_CODE),
             WrongAnswer(
                 "not in nats",
                 _decoder_in_no_units,
                 Bilingual(
                     "$2\\rho^2$으로 나누지 않았습니다. 단위가 nat이 아닙니다.",
                     "Not divided by $2\\rho^2$: the unit is not the nat.",
+                ),
+            ),
+            *wrongly_divided(_decoder_without_half, _decoder_times_noise, _decoder_by_noise_once),
+            WrongAnswer(
+                "added up",
+                _decoder_added_up,
+                Bilingual(
+                    "앞부분에 걸쳐 더했습니다. 평균이어야 배치와 에피소드의 길이에 따라 손실이 달라지지 않습니다.",
+                    "Added up over prefixes. It has to be a mean, or the loss depends on the batch and on how long episodes are.",
+                ),
+            ),
+            WrongAnswer(
+                "upside down",
+                _decoder_upside_down,
+                Bilingual(
+                    "부호가 반대입니다. 이 손실을 줄이면 추측이 **나빠집니다**. 손실은 $-\\log q$입니다.",
+                    "The sign is wrong: lowering this loss makes guesses **worse**. The loss is $-\\log q$.",
+                ),
+            ),
+            WrongAnswer(
+                "with its constants",
+                _decoder_with_constants,
+                Bilingual(
+                    "가우시안의 정규화 상수까지 넣었습니다. 학습에는 차이가 없지만 여기서는 뺍니다.",
+                    "The Gaussian's constants are in it. They change nothing in training; here they are left out.",
+                ),
+            ),
+            WrongAnswer(
+                "no gradient reaches the decoder",
+                _decoder_without_gradient,
+                Bilingual(
+                    "숫자는 맞지만 `decoded`로 그래디언트가 흐르지 않습니다. 이 손실로는 디코더가 배우지 못합니다. `detach`, `no_grad`, `.item()`을 쓰지 않았는지 보십시오.",
+                    "The numbers are right, but no gradient flows into `decoded`: the decoder can't learn from this loss. Look for `detach`, `no_grad` or `.item()`.",
                 ),
             ),
         ),
@@ -447,8 +604,9 @@ register(
 
 
 def _squeeze_cases(generator: torch.Generator) -> list[tuple]:
+    """A gradient is asked for the code: the encoder learns from this."""
     return [
-        (1.0 + torch.randn(trials, size, generator=generator), noise)
+        ((1.0 + torch.randn(trials, size, generator=generator)).requires_grad_(), noise)
         for trials, size, noise in ((1, 1, 1.0), (2, 3, 0.5), (6, 16, 0.3), (24, 2, 2.0), (5, 8, 0.1))
     ]
 
@@ -475,6 +633,26 @@ def _squeeze_mean(code, noise):
 
 def _squeeze_in_no_units(code, noise):
     return (code**2).sum(-1).mean()
+
+
+def _squeeze_without_half(code, noise):
+    return bottleneck(code, noise) * 2
+
+
+def _squeeze_times_noise(code, noise):
+    return bottleneck(code, noise) * noise**4
+
+
+def _squeeze_by_noise_once(code, noise):
+    return bottleneck(code, noise) * noise
+
+
+def _squeeze_added_up(code, noise):
+    return bottleneck(code, noise) * len(code)
+
+
+def _squeeze_without_gradient(code, noise):
+    return bottleneck(code.detach(), noise)
 
 
 def _squeeze_without_square(code, noise):
@@ -545,6 +723,23 @@ register(
                     "The length is not squared.",
                 ),
             ),
+            *wrongly_divided(_squeeze_without_half, _squeeze_times_noise, _squeeze_by_noise_once),
+            WrongAnswer(
+                "added up over problems",
+                _squeeze_added_up,
+                Bilingual(
+                    "문제에 걸쳐 더했습니다. 문제에 대해서는 평균합니다.",
+                    "Added up over problems. Over problems it is a mean.",
+                ),
+            ),
+            WrongAnswer(
+                "no gradient reaches the encoder",
+                _squeeze_without_gradient,
+                Bilingual(
+                    "숫자는 맞지만 `code`로 그래디언트가 흐르지 않습니다. 그러면 $\\lambda$를 아무리 키워도 인코더가 $z$를 조이지 않습니다. `detach`, `no_grad`, `.item()`을 쓰지 않았는지 보십시오.",
+                    "The numbers are right, but no gradient flows into `code`: however large $\\lambda$, the encoder won't squeeze $z$. Look for `detach`, `no_grad` or `.item()`.",
+                ),
+            ),
             WrongAnswer(
                 "around the mean of the batch",
                 _squeeze_around_the_mean,
@@ -575,6 +770,12 @@ def strangers_decoder_loss(code: Tensor, decoded: Tensor, seen: Tensor, noise: f
     return (distance * seen).sum() / seen.sum() / (2 * noise**2)
 
 
+def mended_decoder_loss(code: Tensor, decoded: Tensor, seen: Tensor, noise: float) -> Tensor:
+    """The same numbers; the gradient flows into the guesses alone."""
+    distance = ((decoded - code.detach()[:, None]) ** 2).sum(-1)  # (B, T + 1)
+    return (distance * seen).sum() / seen.sum() / (2 * noise**2)
+
+
 def _mended_cases(generator: torch.Generator) -> list[tuple]:
     """In turn: a gradient is asked for the code alone (where none may flow), for the guesses, and for both."""
     cases = []
@@ -583,15 +784,6 @@ def _mended_cases(generator: torch.Generator) -> list[tuple]:
         decoded.requires_grad_(number % 3 != 0)
         cases.append((code, decoded, seen, noise))
     return cases
-
-
-def _mended_reference(code: Tensor, decoded: Tensor, seen: Tensor, noise: float) -> Tensor:
-    total, count = 0.0, 0
-    for z, guesses, exists in zip(code.tolist(), decoded, seen.tolist(), strict=True):
-        for guess, there in zip(guesses, exists, strict=True):
-            if there:
-                total, count = total + (guess - torch.tensor(z)).pow(2).sum() / (2 * noise**2), count + 1
-    return total / count
 
 
 def _mended_no_grad(code, decoded, seen, noise):
@@ -619,8 +811,8 @@ register(
         minutes=8,
         difficulty=4,
         signature="mended_decoder_loss(code, decoded, seen, noise)",
-        reference=_mended_reference,
-        solution=decoder_loss,
+        reference=_decoder_reference,
+        solution=mended_decoder_loss,
         why=Bilingual(
             "`detach`가 없으면 이 손실은 인코더도 움직입니다. 가장 쉬운 길은 모든 문제의 코드를 한 점으로 모으는 것입니다. 그러면 손실도 간격도 작지만 "
             "$z$에는 아무것도 남지 않습니다. 디코더가 인코더를 따라가야지, 인코더가 디코더를 따라가면 안 됩니다.",
@@ -768,8 +960,8 @@ ask(
             Choice(
                 Bilingual("$z$: 실행에 필요한 것도 남지 않습니다", "$z$: not even what execution needs is left in it"),
                 Bilingual(
-                    "nat 하나의 가격이 실행이 그것으로 버는 것보다 비싸지면 인코더는 그것을 버립니다.",
-                    "Once a nat costs more than execution earns by it, the encoder drops it.",
+                    "nat 하나의 가격이 그것으로 줄어드는 Q값의 오차보다 비싸지면 인코더는 그것을 버립니다.",
+                    "Once a nat costs more than it takes off the error of the Q-values, the encoder drops it.",
                 ),
                 right=True,
             ),

@@ -149,8 +149,9 @@ register(
 
 
 def _kl_cases(generator: torch.Generator) -> list[tuple]:
+    """A gradient is asked for both: the encoder learns from this."""
     return [
-        (torch.randn(b, t, z, generator=generator), torch.randn(b, t, z, generator=generator))
+        tuple(torch.randn(b, t, z, generator=generator, requires_grad=True) for _ in range(2))
         for b, t, z in ((1, 2, 1), (2, 3, 4), (3, 7, 2), (4, 5, 5), (2, 12, 3))
     ]
 
@@ -201,6 +202,27 @@ def _kl_first_free(mean, log_variance):
 
 def _kl_as_deviation(mean, log_variance):
     return kl_to_previous(mean, 2 * log_variance)
+
+
+def _kl_without_half(mean, log_variance):
+    return kl_to_previous(mean, log_variance) * 2
+
+
+def _kl_rolled(mean, log_variance):
+    before, log_before = mean.roll(1, dims=1), log_variance.roll(1, dims=1)
+    change = log_variance - log_before
+    return 0.5 * (change.exp() + (mean - before) ** 2 / log_before.exp() - 1 - change).sum(-1)
+
+
+def _kl_from_log_one(mean, log_variance):
+    before = torch.cat([torch.zeros_like(mean[:, :1]), mean[:, :-1]], dim=1)
+    log_before = torch.cat([torch.ones_like(mean[:, :1]), log_variance[:, :-1]], dim=1)
+    change = log_variance - log_before
+    return 0.5 * (change.exp() + (mean - before) ** 2 / log_before.exp() - 1 - change).sum(-1)
+
+
+def _kl_without_gradient(mean, log_variance):
+    return kl_to_previous(mean.detach(), log_variance.detach())
 
 
 def _kl_mean(mean, log_variance):
@@ -278,6 +300,35 @@ register(
                     "A mean over the axes of $z$. The KL of independent axes adds up.",
                 ),
             ),
+            WrongAnswer(
+                "without the half",
+                _kl_without_half,
+                Bilingual("앞의 $\\tfrac12$이 빠졌습니다.", "The $\\tfrac12$ in front is missing."),
+            ),
+            WrongAnswer(
+                "the last belief before the first",
+                _kl_rolled,
+                Bilingual(
+                    "`roll`은 마지막 신념을 첫 자리로 돌려보냅니다. 첫 신념 앞에는 $\\mathcal N(0, I)$를 두십시오.",
+                    "`roll` brings the last belief to the front. Before the first one put $\\mathcal N(0, I)$.",
+                ),
+            ),
+            WrongAnswer(
+                "a first log-variance of 1",
+                _kl_from_log_one,
+                Bilingual(
+                    "첫 사전 분포의 **로그** 분산을 1로 두었습니다. 분산이 1이면 로그 분산은 0입니다.",
+                    "The first prior's **log**-variance is 1 here. A variance of 1 has a log-variance of 0.",
+                ),
+            ),
+            WrongAnswer(
+                "no gradient reaches the encoder",
+                _kl_without_gradient,
+                Bilingual(
+                    "숫자는 맞지만 그래디언트가 흐르지 않습니다. 인코더는 이 항에서 아무것도 배우지 못합니다. `detach`, `no_grad`, `.item()`을 쓰지 않았는지 보십시오.",
+                    "The numbers are right, but no gradient flows: the encoder can't learn from this term. Look for `detach`, `no_grad` or `.item()`.",
+                ),
+            ),
         ),
         also_right=(_kl_by_steps, _kl_by_padding),
     )
@@ -332,6 +383,18 @@ def _worth_for_free(explored, exploited, episodes):
 def _worth_all_episodes(explored, exploited, episodes):
     given = torch.cat([torch.zeros_like(explored[:, :1]), explored[:, :-1].cumsum(dim=1)], dim=1)
     return (given + episodes * exploited).mean(dim=0)
+
+
+def _worth_of_an_episode(explored, exploited, episodes):
+    return worth_of_exploring(explored, exploited, episodes) / episodes
+
+
+def _worth_of_what_is_listed(explored, exploited, episodes):
+    return worth_of_exploring(explored, exploited, explored.shape[1])
+
+
+def _worth_one_episode_lost(explored, exploited, episodes):
+    return worth_of_exploring(explored, exploited, episodes - 1)
 
 
 def _worth_once(explored, exploited, episodes):
@@ -402,6 +465,30 @@ register(
                     "Exploitation is counted once. All $K-k$ that are left exploit.",
                 ),
             ),
+            WrongAnswer(
+                "the return of an episode",
+                _worth_of_an_episode,
+                Bilingual(
+                    "에피소드 수 $K$로 나누었습니다. 트라이얼 전체의 리턴, 곧 에피소드의 **합**을 구합니다. 평균은 문제에 대해서만 냅니다.",
+                    "Divided by the number of episodes, $K$. Asked for is the return of the whole trial, a **sum** over episodes; only problems are averaged.",
+                ),
+            ),
+            WrongAnswer(
+                "L in the place of K",
+                _worth_of_what_is_listed,
+                Bilingual(
+                    "남은 횟수를 $L - k$로 셌습니다. $L$은 재어 본 $k$의 개수이고, 트라이얼의 에피소드는 `episodes`, 곧 $K$개입니다.",
+                    "What is left is counted as $L - k$. $L$ is how many $k$ were measured; a trial has `episodes` $= K$.",
+                ),
+            ),
+            WrongAnswer(
+                "one episode lost",
+                _worth_one_episode_lost,
+                Bilingual(
+                    "에피소드 하나가 사라졌습니다. $k$번 탐험하면 $K - k - 1$번이 아니라 $K - k$번이 남습니다.",
+                    "One episode is lost: after $k$ explorations $K - k$ are left, not $K - k - 1$.",
+                ),
+            ),
         ),
         also_right=(_worth_by_loop, _worth_by_means),
     )
@@ -416,7 +503,7 @@ def strangers_habit(chances: Tensor, share: Tensor, arm: Tensor, weight: Tensor)
     return (1 - weight) * share + weight * favourite
 
 
-def habit(chances: Tensor, share: Tensor, arm: Tensor, weight: Tensor) -> Tensor:
+def mended_habit(chances: Tensor, share: Tensor, arm: Tensor, weight: Tensor) -> Tensor:
     """How often the one who collects the data pulls each arm, knowing nothing of the bandit: (B, k)."""
     favourite = F.one_hot(arm, share.shape[1])  # (B, k)
     return (1 - weight) * share + weight * favourite
@@ -426,11 +513,12 @@ def _habit_cases(generator: torch.Generator) -> list[tuple]:
     cases = []
     for bandits, arms in ((2, 2), (3, 5), (8, 3), (16, 5), (6, 10)):
         share = torch.rand(bandits, arms, generator=generator) + 0.05
+        drawn = arms - 1 if arms == 5 else arms  # the last arm may not come up: one_hot(arm) is too narrow then
         cases.append(
             (
                 torch.rand(bandits, arms, generator=generator),
                 share / share.sum(dim=1, keepdim=True),
-                torch.randint(arms, (bandits,), generator=generator),
+                torch.randint(drawn, (bandits,), generator=generator),
                 (1 + torch.randint(10, (bandits, 1), generator=generator)) / 10,
             )
         )
@@ -464,8 +552,16 @@ def _habit_of_shares(chances, share, arm, weight):
     return strangers_habit(share, share, arm, weight)
 
 
+def _habit_of_shares_alone(chances, share, arm, weight):
+    return share
+
+
+def _habit_uniform(chances, share, arm, weight):
+    return torch.full_like(share, 1 / share.shape[1])
+
+
 def _habit_turned(chances, share, arm, weight):
-    return habit(chances, share, arm, 1 - weight)
+    return mended_habit(chances, share, arm, 1 - weight)
 
 
 def _habit_soft(chances, share, arm, weight):
@@ -480,7 +576,7 @@ register(
         difficulty=4,
         signature="mended_habit(chances, share, arm, weight)",
         reference=_habit_reference,
-        solution=habit,
+        solution=mended_habit,
         why=Bilingual(
             "모으는 사람이 답을 알면 **어느 팔을 당겼는지**만으로 답이 새어 나옵니다. 신경망은 보상 대신 남의 선택을 읽는 법을 배우고 손실은 작아집니다. "
             "메타 테스트에서는 그 선택을 자기가 하므로 아무것도 새어 나오지 않습니다.",
@@ -533,6 +629,22 @@ register(
                 Bilingual(
                     "밴딧은 보지 않지만 `arm`도 쓰지 않습니다. 좋아하는 팔은 `share`와 따로 뽑은 것이어야 합니다.",
                     "It does not look at the bandit, but leaves `arm` unused: the favourite is drawn apart from `share`.",
+                ),
+            ),
+            WrongAnswer(
+                "shares alone",
+                _habit_of_shares_alone,
+                Bilingual(
+                    "아무것도 새지 않지만 `arm`과 `weight`를 쓰지 않았습니다. 한 팔에 쏠리는 습관도 있어야 온갖 컨텍스트를 읽는 법을 배웁니다.",
+                    "Nothing leaks, but `arm` and `weight` are unused: only with habits that favour an arm does it learn to read all sorts of contexts.",
+                ),
+            ),
+            WrongAnswer(
+                "every arm alike",
+                _habit_uniform,
+                Bilingual(
+                    "아무것도 새지 않지만 `share`, `arm`, `weight`를 쓰지 않았습니다. 모두가 같은 습관이면 신경망은 다른 컨텍스트를 읽지 못합니다.",
+                    "Nothing leaks, but `share`, `arm` and `weight` are unused: if all habits are one, the network can't read other contexts.",
                 ),
             ),
             WrongAnswer(
