@@ -267,6 +267,29 @@ def test_a_lost_gradient_is_said():
     assert "no gradient flows" in judge(exercise, lambda x: (x * x).detach()).message.en
 
 
+def test_an_answer_that_cuts_off_its_arguments_is_told_so():
+    """No number changes, but whoever passed them trains with them afterwards."""
+
+    def leaves(generator):
+        return [(torch.randn(3, generator=generator).requires_grad_(),)]
+
+    exercise = replace(CARRY, reference=lambda x: x.detach().square(), cases=leaves)
+    for answer in (lambda x: x.detach_().square(), lambda x: x.requires_grad_(False).square()):
+        verdict = judge(exercise, answer)
+        assert verdict.outcome == "FAIL" and "`detach_()`" in verdict.message.en
+
+
+def test_a_float_is_told_to_stay_a_tensor_and_a_named_mistake_is_recognised_in_it():
+    def total(hidden, trial_starts):
+        return hidden.sum()
+
+    mean = WrongAnswer("mean", lambda hidden, trial_starts: hidden.mean(), words("a mean"))
+    exercise = replace(CARRY, reference=total, wrong=(mean,))
+    verdict = judge(exercise, lambda hidden, trial_starts: hidden.sum().item())
+    assert verdict.outcome == "FAIL" and "`.item()`" in verdict.message.en and verdict.mistake is None
+    assert judge(exercise, lambda hidden, trial_starts: hidden.mean().item()).mistake is mean
+
+
 def test_a_gradient_too_many_is_said_where_gradients_matter():
     def distance(guess, target):
         return (guess - target.detach()).square()
@@ -294,7 +317,7 @@ def test_dtype_is_compared_only_where_it_matters():
         return carry(hidden, trial_starts).double()
 
     assert outcome(doubled) == "PASS"
-    assert "dtype" in judge(replace(CARRY, dtype_matters=True), doubled).message.en
+    assert "`.float()`" in judge(replace(CARRY, dtype_matters=True), doubled).message.en
 
 
 # ── what the learner sees ────────────────────────────────────────────────────────
@@ -437,6 +460,7 @@ NAN = float("nan")
         (True, np.bool_(True), None), (1.0, torch.tensor(1.0), None), (1.0, torch.tensor([1.0]), "type"),
         (1.0, NAN, "nan"), (NAN, NAN, None),
         (1.0, "1.0", "type"), (1.0, float("inf"), "value"), (float("inf"), float("inf"), None),
+        (float("-inf"), -9.2, "value"), (torch.tensor(float("-inf")), torch.tensor(-9.2), "value"),
         ("north", " North ", None), ("north", "south", "value"),
         ((1, 2), [1, 2], None), ((1, 2), (1, 2, 3), "length"), ((1, (2, 3)), (1, (2, 4)), "value"),
         ({"a": 1}, {"a": 1}, None), ({"a": 1}, {"b": 1}, "keys"), ({"a": 1}, [1], "type"),
@@ -466,10 +490,16 @@ def test_unchanged_sees_every_alteration():
         assert not unchanged(before, before | {key: altered})
 
 
+class Named:
+    def __repr__(self):
+        return "Named(7)"
+
+
 def test_compact_is_short_and_without_addresses():
     assert compact(torch.zeros(2)) == "tensor (2,) float32 [0., 0.]"
     assert compact({"a": (1, 0.1 + 0.2)}) == "{'a': (1, 0.3)}"
     assert compact(object()) == "<object>" and compact(carry) == "carry"
+    assert compact(Named()) == "Named(7)"
     assert len(compact(torch.randn(100, 100))) < 450 and len(compact("x" * 9999)) < 450
 
 
