@@ -302,6 +302,15 @@ def test_the_perfect_explorer_walks_straight_to_the_map(name):
     assert torch.allclose(exploration_information(task.tables, trials), torch.tensor(math.log(24)))
 
 
+def test_three_buses_in_ten_steps_tell_as_much_as_the_map():
+    """As lesson 00 says: there and back on two of them, then a third."""
+    ten = [RIGHT, RIDE, RIDE, LEFT, UP, RIDE, RIDE, DOWN, LEFT, RIDE]
+    task = make_task("map")
+    for steps, left in ((10, 1), (9, 2)):
+        told = exploration_information(task.tables, trials_of(task, ten[:steps]))
+        assert torch.allclose(told, torch.tensor(math.log(24 / left)))
+
+
 # -- bandits -------------------------------------------------------------------------------------------------
 
 

@@ -233,6 +233,16 @@ def test_a_method_that_measures_no_return_has_its_picture():
     assert side_by_side.png(shown, "ko", Bilingual("가", "a")).startswith(b"\x89PNG")
 
 
+def test_lanes_that_do_not_learn_have_no_curve(ended):
+    (still,) = race({"optimum": head_to_head.exact_lanes(CITY)["optimum"]})
+    heights = []
+    for together, learning in ((still, False), (ended[-1], True)):
+        shown = frame(together, CITY)
+        assert shown["learning"] is learning
+        heights.append(Image.open(io.BytesIO(side_by_side.png(shown, "en", Bilingual("가", "a")))).height)
+    assert heights[0] < 0.7 * heights[1]
+
+
 def test_without_a_hangul_font_the_picture_says_how_to_get_one(ended, monkeypatch):
     monkeypatch.setattr(figure, "hangul_font", lambda: None)
     monkeypatch.setattr(side_by_side, "hangul_font", lambda: None)

@@ -862,6 +862,14 @@ def test_every_episode_is_drawn_in_a_lane(browser, name, colours):  # noqa: F811
     assert ("orange" in page.locator(".csb-legend").text_content()) is ("#d55e00" in colours) and page.errors == []
 
 
+def test_lanes_that_do_not_learn_have_no_curve(browser):  # noqa: F811
+    page = shown(browser, "side_by_side", frame_for("side_by_side", "map") | {"learning": False})
+    page.evaluate("window.feed(1)")
+    page.locator(".csb-lane canvas").first.wait_for()
+    page.wait_for_function("document.querySelector('.csb-lane canvas').getAttribute('aria-label')")
+    assert not page.locator(".csb-curve").is_visible() and page.errors == []
+
+
 def test_a_curve_without_numbers_is_not_drawn(browser):  # noqa: F811
     frame = frame_for("live", "gridnavi") | {"curve_test_return": np.array([np.nan], np.float32)}
     page = shown(browser, "live", frame)

@@ -299,6 +299,7 @@ def frame(together: Together, task: Task) -> dict:
         "by": together.by,
         "update": together.update,
         "env_steps": together.env_steps,
+        "learning": any(s.env_steps or len(together.curves[name]) > 1 for name, s in lanes),  # or there is no curve
         "references": finite(together.references),
         "actions": list(task.actions),
         "instructed": list(task.trial.instructed),  # of each episode: whether it is an execution
@@ -421,14 +422,15 @@ def png(shown: dict, language: str, title: Bilingual, pair: int = 0) -> bytes:
     language = language if hangul_font() else "en"  # never boxes
     lanes = shown["lanes"]
     steps = 0 if "city" in shown else int((shown["valid"][:, pair] > 0).sum(axis=1).max())
-    height = 3.3 if "city" in shown else 0.5 + 0.24 * steps
-    figure = Figure(figsize=(11.2, 2.9 + height), dpi=DPI, layout="constrained", facecolor="white")
+    heights = ([2.4] if shown["learning"] else []) + [3.3 if "city" in shown else 0.5 + 0.24 * steps]
+    figure = Figure(figsize=(11.2, sum(heights) + 0.5), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(2, len(lanes), height_ratios=(2.4, height))
+    grid = figure.add_gridspec(len(heights), len(lanes), height_ratios=heights)
     apart = " · " if len(lanes) < 5 else "\n"  # narrow lanes: a number a line
-    draw_curves(figure.add_subplot(grid[0, :]), shown, language)
+    if shown["learning"]:
+        draw_curves(figure.add_subplot(grid[0, :]), shown, language)
     for number, lane in enumerate(lanes):
-        axes = figure.add_subplot(grid[1, number])
+        axes = figure.add_subplot(grid[-1, number])
         (draw_city_lane if "city" in shown else draw_tape)(axes, shown, number, pair)
         axes.set_title(
             f"{lane['name']}\n{lane_line(shown, number, pair, language).replace(' · ', apart)}", fontsize=9,

@@ -161,17 +161,17 @@ function render(context) {
       }));
     }
     function draw(frame, theme) {
-      curveBox.hidden = false;
+      curveBox.hidden = !frame.learning;
       legend.hidden = !frame.city;
       legend.replaceChildren(words(frame.instructed.some(Boolean) ? "legendPaths" : "legendEpisodes"), " ", words("legend"), ...(frame.city?.tv ? [" ", words("legendTv")] : []));
       if (lanes.children.length !== frame.lanes.length) build(frame);
-      if (curve.clientWidth < 60) { // not laid out yet
+      if (lanes.clientWidth < 60) { // not laid out yet
         page.again();
         return;
       }
       ui.pair = Math.min(ui.pair, frame.pair_problem.length - 1);
       ui.t = Math.min(ui.t, steps());
-      drawCurves(new Pen(curve, theme), frame);
+      if (frame.learning) drawCurves(new Pen(curve, theme), frame);
       const pairs = frame.pair_problem.length;
       const said = frame.lanes.map((lane, k) => {
         const facts = joined(WORDS.mean, ` ${decimals(lane.test_return)}, `, WORDS.here, ` ${decimals(frame.return[k * pairs + ui.pair])}`,
