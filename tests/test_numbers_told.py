@@ -60,6 +60,11 @@ def lesson_01():
     ended = coupling("perfect explorer, then together")
     told_again = coupling("perfect explorer, then together", "execution_given_exploration")
     assert sum(able > does for able, does in zip(told_again, ended, strict=True)) == 4
+    looked = [
+        [row["execution_given_exploration"] > row["test_return"] for row in rows if row["update"] > 100]
+        for rows in record("coupling.json")["runs"]["perfect explorer, then together"].values()
+    ]
+    assert sorted(sum(paid) / len(paid) > 0.9 for paid in looked) == [False] + [True] * 4  # "nearly all the time"
     assert all(after < before for before, after in zip(released, ended, strict=True))
     mirror = coupling("perfect executor, then together", "information")
     kept = [value for value, nats in zip(coupling("perfect executor, then together"), mirror, strict=True) if nats > 3.1]
@@ -75,12 +80,16 @@ def lesson_01():
     pulled, more = (median(trainings("rl2", task)) for task in ("bandit", "bandit,pulls=100"))
     assert thompson < more < index
     assert round(bandits["n=100 k=5"]["gittins"]["spread"] / 1000**0.5, 1) == 0.5
-    greedy, sampling = (mdps[f"{name}, true prior"]["cells"]["n=10"]["mean"] for name in ("greedy", "psrl"))
+    greedy, sampling, other = (mdps[f"{name}, true prior"]["cells"]["n=10"]["mean"] for name in ("greedy", "psrl", "opsrl"))
+    untold, other_untold = (mdps[name]["cells"]["n=10"]["mean"] for name in ("psrl", "opsrl"))
+    idle, idle_longer = (bandits[f"n={pulls} k=5"]["greedy, ties at random"]["mean"] for pulls in (10, 100))
     assert abs(median(trainings("rl2", "random-mdp")) - greedy) < 0.5
     return [
-        f"RL²의 {pulled:.2f}는", f"the {pulled:.2f} of RL²", f"100번 당길 때 RL²는 {more:.2f}", f"RL² has {more:.2f}:",
+        f"RL²의 {pulled:.2f}는", f"the {pulled:.2f} of RL²", f"탐욕도 {idle:.2f}입니다", f"greedy has {idle:.2f}:",
+        f"탐욕은 {idle_longer:.2f}으로 뒤처지고, RL²는 {more:.2f}", f"with {idle_longer:.2f}, and RL² has {more:.2f}:",
         f"({found['ts']:.2f} nat) {few['ts']:.2f}밖에", f"({found['ts']:.2f} nats), and earns a mere {few['ts']:.2f}.",
-        f"탐욕조차 {greedy:.1f}로", f"even greedy has {greedy:.1f},", f"알려 주어도 {sampling:.1f}입니다", f"stays at {sampling:.1f} when",
+        f"탐욕조차 {greedy:.1f}로", f"even greedy has {greedy:.1f},", f"{untold:.1f}에서 {sampling:.1f}로",
+        f"PSRL from {untold:.1f} to {sampling:.1f}", f"{other_untold:.1f}에서 {other:.1f}으로", f"{other_untold:.1f} to {other:.1f}.",
         f"{len(walking)}개는 걷기(0.3)에 머물고, {len(stuck)}개는", f"{len(walking)} stay with walking (0.3). {len(stuck)} try",
         f"{span(stuck)}에 이른", f"reach {span(stuck)} and", f"못합니다({worse[0]:.2f})", f"walking ({worse[0]:.2f})",
         f"{span(by_bus, 0)}개에서 옳은 버스", f"right bus in {span(by_bus, 0)},",

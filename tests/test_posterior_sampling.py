@@ -9,7 +9,7 @@ import torch
 from slow_city import RULES, buses_of, step
 
 from course_lib.bilingual import CourseError
-from course_lib.exact import optimal_values, possible_problems
+from course_lib.exact import optimal_values, point_robot, possible_problems
 from course_lib.exact.posterior_sampling import (
     HELD,
     PosteriorSampling,
@@ -20,8 +20,9 @@ from course_lib.exact.posterior_sampling import (
     returns_by_episode,
     sampled_returns,
 )
-from course_lib.tasks import make_task, play
-from course_lib.tasks.grid_navi import Corridor
+from course_lib.lesson.exercises import lesson02
+from course_lib.tasks import PointRobot, make_task, play
+from course_lib.tasks.grid_navi import Corridor, GridNavi
 
 TASKS = ("map", "homework-map", "gridnavi", "revealing-arm")
 RIDE = 5
@@ -234,6 +235,36 @@ def test_gridnavi_orders_the_four_ways_as_recorded():
     corridor = recorded["corridor"]
     assert corridor["posterior sampling, episode"]["found_by_episode"][1] == 1.0
     assert corridor["posterior sampling, step"]["found_by_episode"][3] < 0.5
+
+
+def test_what_is_learned_on_the_way_decides_not_the_size():
+    """The quiz of lesson 02: redrawing wins in a large grid too, holding in a short corridor too."""
+
+    def totals(task, copies):
+        means = {held: sampled_returns(task, generator(), copies, held).sum(dim=1).mean() for held in ("episode", "step")}
+        return means["episode"], means["step"]
+
+    held, redrawn = totals(GridNavi(side=9, horizon=27), 2)
+    assert redrawn > held + 10
+    for horizon in (10, 15):
+        held, redrawn = totals(Corridor(half=5, horizon=horizon), 100)
+        assert held > redrawn + 4
+    found = json.loads(RECORDED.read_text(encoding="utf-8"))["corridor"]["posterior sampling, step"]["found_by_episode"]
+    told = Path(lesson02.__file__).read_text(encoding="utf-8")
+    assert f"트라이얼이 {found[3]:.0%}뿐이고" in told and f"in {found[3]:.0%} of the trials" in told
+    assert Corridor().goals == ((0, 0), (40, 0)) and Corridor().trial.episodes == 4  # 20 cells to either end
+
+
+def test_the_goals_that_pay_more_are_found_more_often():
+    """So those who found it return 13.5 on average, though the optimum over all test goals is 13.4 (lesson 02)."""
+    task, source = PointRobot(), generator(2)
+    trials = play(task, task.each(100, "test"), source, point_robot.PosteriorSampling(task, source))
+    once = last_return_once_found(trials, task.trial.episodes)
+    best = point_robot.known_goal_return(task)
+    found = ((trials.reward > 0) & (trials.episode < task.trial.episodes - 1)).any(dim=1)
+    assert f"{once:.1f}" == "13.5" and f"{best[task.splits['test']].mean():.1f}" == "13.4"
+    assert best[trials.problem[found]].mean() == pytest.approx(once, abs=0.05)  # whoever found it goes straight there
+    assert best[trials.problem[found]].mean() > best[trials.problem[~found]].mean() + 0.1
 
 
 def test_in_the_revealing_arm_bandit_posterior_sampling_never_asks():

@@ -75,6 +75,28 @@ def _input_wrapped(sensed, action, reward, done, actions):
     return torch.cat([sensed, _input_unshifted(sensed[..., :0], action, reward, done, actions).roll(1, dims=1)], dim=-1)
 
 
+def _input_first_action(sensed, action, reward, done, actions):
+    read = rl2_input(sensed, action, reward, done, actions)
+    read[:, 0, sensed.shape[-1]] = 1.0
+    return read
+
+
+def _input_all_shifted(sensed, action, reward, done, actions):
+    read = _input_unshifted(sensed, action, reward, done, actions)
+    return torch.cat([torch.zeros_like(read[:, :1]), read[:, :-1]], dim=1)
+
+
+def _input_done_unshifted(sensed, action, reward, done, actions):
+    read = rl2_input(sensed, action, reward, done, actions)
+    return torch.cat([read[..., :-1], done[..., None].float()], dim=-1)
+
+
+def _input_reward_first(sensed, action, reward, done, actions):
+    read = rl2_input(sensed, action, reward, done, actions)
+    seen, did, paid, ended = read.split([sensed.shape[-1], actions, 1, 1], dim=-1)
+    return torch.cat([seen, paid, did, ended], dim=-1)
+
+
 def _input_without_done(sensed, action, reward, done, actions):
     read = rl2_input(sensed, action, reward, done, actions)
     return torch.cat([read[..., :-1], torch.zeros_like(read[..., -1:])], dim=-1)
@@ -108,11 +130,12 @@ register(
                 "`F.one_hot(action, actions)` is (B, T, A). Join `reward[..., None]` and `done[..., None]` along the last axis.",
             ),
             Bilingual(
-                "`did`를 만든 뒤 `torch.cat([torch.zeros_like(did[:, :1]), did[:, :-1]], dim=1)`로 밀고, 앞에 `sensed`를 붙이십시오.",
-                "After `did`, shift with `torch.cat([torch.zeros_like(did[:, :1]), did[:, :-1]], dim=1)` and put `sensed` in front.",
+                "이어 붙인 텐서를 `did`라고 하면, `torch.cat([torch.zeros_like(did[:, :1]), did[:, :-1]], dim=1)`로 밀고 앞에 `sensed`를 붙이십시오.",
+                "Call the joined tensor `did`; shift it with `torch.cat([torch.zeros_like(did[:, :1]), did[:, :-1]], dim=1)` and put `sensed` in front.",
             ),
         ),
         cases=_input_cases,
+        dtype_matters=True,
         wrong=(
             WrongAnswer(
                 "not shifted",
@@ -128,6 +151,38 @@ register(
                 Bilingual(
                     "`roll`은 트라이얼의 마지막 행동을 첫 입력으로 돌려보냅니다. 첫 입력은 0이어야 합니다.",
                     "`roll` brings the trial's last action round to the first input. The first must be zero.",
+                ),
+            ),
+            WrongAnswer(
+                "action 0 before the first",
+                _input_first_action,
+                Bilingual(
+                    "첫 행에 행동 0의 원-핫 벡터가 있습니다. 행동의 번호를 민 다음 원-핫으로 바꾸면 이렇게 됩니다. 아직 아무 행동도 하지 않았으므로 모두 0이어야 합니다.",
+                    "The first row holds action 0, one-hot; that comes of shifting the action's number before making it one-hot. Nothing was done yet: all must be 0.",
+                ),
+            ),
+            WrongAnswer(
+                "what is sensed shifted too",
+                _input_all_shifted,
+                Bilingual(
+                    "관측까지 밀었습니다. 시각 t에는 지금 보이는 것을 읽고, 행동, 보상, 종료만 t−1의 것입니다.",
+                    "What is sensed was shifted as well. At t it is what is seen now; only action, reward and end are those of t−1.",
+                ),
+            ),
+            WrongAnswer(
+                "end of episode not shifted",
+                _input_done_unshifted,
+                Bilingual(
+                    "종료 신호는 밀지 않았습니다. 정책이 이 스텝에서 에피소드가 끝나리라는 것을 미리 읽습니다.",
+                    "The end signal is not shifted: the policy reads beforehand that this step will end the episode.",
+                ),
+            ),
+            WrongAnswer(
+                "reward before action",
+                _input_reward_first,
+                Bilingual(
+                    "숫자는 모두 있지만 순서가 다릅니다. 관측, 행동, 보상, 종료의 순서로 이어 붙이십시오.",
+                    "All the numbers are there, in another order. Join what is sensed, action, reward and end in this order.",
                 ),
             ),
             WrongAnswer(
@@ -213,6 +268,20 @@ def _returns_without_now(reward, episode_over, discount):
     return returns_to_go(reward, episode_over, discount) - reward
 
 
+def _returns_of_the_next(reward, episode_over, discount):
+    total = returns_to_go(reward, episode_over, discount)
+    return torch.cat([total[:, 1:], torch.zeros_like(total[:, :1])], dim=1)
+
+
+def _returns_not_turned_back(reward, episode_over, discount):
+    return returns_to_go(reward, episode_over, discount).flip(1)
+
+
+def _returns_from_the_start(reward, episode_over, discount):
+    weight = discount ** torch.arange(reward.shape[1])
+    return returns_to_go(reward * weight, episode_over, 1.0)
+
+
 def _returns_undiscounted(reward, episode_over, discount):
     return returns_to_go(reward, episode_over, 1.0)
 
@@ -234,8 +303,8 @@ register(
         ),
         hints=(
             Bilingual(
-                "RL²가 최대화하는 것은 에피소드가 아니라 **트라이얼**의 리턴입니다. 에피소드의 끝에서 무엇이 멈춰야 합니까?",
-                "RL² maximises the return of the **trial**, not of an episode. What has to stop at an episode's end?",
+                "RL²가 최대화하는 것은 에피소드가 아니라 **트라이얼**의 리턴입니다. 에피소드의 끝에서 멈춰야 하는 것이 있습니까?",
+                "RL² maximises the return of the **trial**, not of an episode. Does anything have to stop at an episode's end?",
             ),
             Bilingual(
                 "뒤에서 앞으로 가십시오: $G_t = r_t + \\gamma G_{t+1}$.",
@@ -271,6 +340,30 @@ register(
                 Bilingual(
                     "지금의 보상 $r_t$가 빠졌습니다. 이 행동으로 번 보상입니다.",
                     "The present reward $r_t$ is missing. This action has earned it.",
+                ),
+            ),
+            WrongAnswer(
+                "the next step's",
+                _returns_of_the_next,
+                Bilingual(
+                    "한 칸 뒤의 값 $G_{t+1}$입니다. 지금의 보상 $r_t$를 더하기 **전에** 담았습니다.",
+                    "This is $G_{t+1}$, the value one step later: it was kept **before** the present reward $r_t$ was added.",
+                ),
+            ),
+            WrongAnswer(
+                "not turned back",
+                _returns_not_turned_back,
+                Bilingual(
+                    "시간이 거꾸로입니다. 뒤에서 앞으로 모은 것을 다시 뒤집어야 합니다.",
+                    "Time runs backwards: what was gathered from back to front has to be turned round again.",
+                ),
+            ),
+            WrongAnswer(
+                "discounted from the trial's start",
+                _returns_from_the_start,
+                Bilingual(
+                    "$\\gamma^t$를 트라이얼의 처음부터 셌습니다. $G_t$에서 $r_t$의 무게는 1이고, 할인은 t부터 셉니다.",
+                    "$\\gamma^t$ is counted from the trial's start. In $G_t$ the weight of $r_t$ is 1: discounting counts from t.",
                 ),
             ),
             WrongAnswer(
@@ -414,6 +507,7 @@ def strangers_carry(hidden: Tensor, new_episode: Tensor, new_trial: Tensor) -> T
 
 
 def _carry_cases(generator: torch.Generator) -> list[tuple]:
+    """In the two largest a gradient is asked for the hidden state: what the GRU keeps is learned through it."""
     cases = []
     for trials, units in ((1, 3), (4, 2), (8, 16), (12, 1), (20, 8)):
         new_episode = torch.rand(trials, generator=generator) < 0.6
@@ -421,14 +515,14 @@ def _carry_cases(generator: torch.Generator) -> list[tuple]:
         if trials > 2:  # every kind of step at least once
             new_episode[:3] = torch.tensor([True, True, False])
             new_trial[:3] = torch.tensor([True, False, False])
-        cases.append((torch.randn(trials, units, generator=generator), new_episode, new_trial))
+        hidden = torch.randn(trials, units, generator=generator).requires_grad_(trials > 8)
+        cases.append((hidden, new_episode, new_trial))
     return cases
 
 
 def _carry_reference(hidden: Tensor, new_episode: Tensor, new_trial: Tensor) -> Tensor:
-    return torch.tensor(
-        [[0.0] * hidden.shape[1] if begins else row for row, begins in zip(hidden.tolist(), new_trial.tolist())]
-    )
+    rows = zip(hidden, new_trial.tolist(), strict=True)
+    return torch.stack([torch.zeros_like(row) if begins else row for row, begins in rows])
 
 
 def _carry_by_where(hidden, new_episode, new_trial):
@@ -451,6 +545,10 @@ def _carry_upside_down(hidden, new_episode, new_trial):
 
 def _carry_only_between(hidden, new_episode, new_trial):
     return hidden * ~(new_episode & ~new_trial)[:, None]
+
+
+def _carry_without_gradient(hidden, new_episode, new_trial):
+    return carry_hidden_state(hidden.detach(), new_episode, new_trial)
 
 
 register(
@@ -483,6 +581,7 @@ register(
             ),
         ),
         cases=_carry_cases,
+        dtype_matters=True,
         wrong=(
             WrongAnswer(
                 "reset at each episode",
@@ -514,6 +613,14 @@ register(
                 Bilingual(
                     "트라이얼 안에서 지우고 트라이얼 사이에서 남깁니다. 정확히 반대입니다.",
                     "Wiped within a trial and kept between trials: exactly the wrong way round.",
+                ),
+            ),
+            WrongAnswer(
+                "no gradient flows back in time",
+                _carry_without_gradient,
+                Bilingual(
+                    "숫자는 맞지만 `hidden`으로 그래디언트가 흐르지 않습니다. 그러면 실행에서 배운 것이 탐험의 기억에 닿지 않아, GRU는 무엇을 기억해 둘지 배우지 못합니다. `detach`, `no_grad`를 쓰지 않았는지 보십시오.",
+                    "The numbers are right, but no gradient flows into `hidden`: what execution learns never reaches the memory of exploration, so the GRU can't learn what to remember. Look for `detach` or `no_grad`.",
                 ),
             ),
         ),
@@ -572,10 +679,10 @@ ask(
                 ),
             ),
             Choice(
-                Bilingual("아무것도 배우지 않습니다", "it learns nothing"),
+                Bilingual("보상에서 아무것도 배우지 못합니다", "it learns nothing from reward"),
                 Bilingual(
-                    "탐험 에피소드의 보상은 모두 0이므로, 끊으면 탐험이 받는 학습 신호가 하나도 없습니다.",
-                    "All rewards in the exploration episode are 0, so once cut, exploration receives no signal at all.",
+                    "탐험 에피소드의 보상은 모두 0이므로, 끊으면 어떤 보상도 탐험을 가르치지 못합니다. 엔트로피 보너스와, 실행과 함께 쓰는 GRU가 탐험을 바꾸기는 합니다.",
+                    "All rewards in the exploration episode are 0, so once cut, no reward teaches it. The entropy bonus and the GRU that it shares with execution still change it.",
                 ),
                 right=True,
             ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -11,6 +9,12 @@ from course_lib.agents.pearl import kl_to_prior
 from course_lib.bilingual import Bilingual
 from course_lib.lesson.exercise import Exercise, WrongAnswer, register
 from course_lib.lesson.quiz import Choice, Question, ask
+
+# What goes wrong wherever Gaussians are multiplied: the exercises 2.2 and 2.5.
+PRODUCT_TEACHES_NOTHING = Bilingual(
+    "숫자는 맞지만 `mean`과 `variance`로 그래디언트가 흐르지 않습니다. 이 곱으로는 인코더가 배우지 못합니다. `detach`, `no_grad`, `.item()`을 쓰지 않았는지 보십시오.",
+    "The numbers are right, but no gradient flows into `mean` and `variance`: with this product the encoder can't learn. Look for `detach`, `no_grad` or `.item()`.",
+)
 
 # -- 2.1 posterior sampling ---------------------------------------------------------------------------------------
 
@@ -54,6 +58,7 @@ def _first_possible(candidates: list[int]):
         refuted = {arrived for _, arrived, _, reward in experiences if reward <= 0}
         return (paid or [cell for cell in candidates if cell not in refuted] or [0])[0]
 
+    draw.__name__ = f"the first of {candidates} that agrees with all experiences"  # what a card shows
     return draw
 
 
@@ -61,14 +66,20 @@ def _towards(state: int, z: int) -> int:
     return (z > state) - (z < state)
 
 
+_towards.__name__ = "one step towards z"
+
+
 def _corridor_cases(generator: torch.Generator) -> list[tuple]:
     cases = []
-    for reach, episodes in ((2, 2), (3, 3), (3, 4), (4, 5), (5, 6)):
+    for number, (reach, episodes) in enumerate(((2, 2), (3, 3), (3, 4), (4, 5), (5, 6))):
         cells = [cell for cell in range(-reach, reach + 1) if cell != 0]
         order = [cells[k] for k in torch.randperm(len(cells), generator=generator).tolist()]
-        # The first cell that is tried is far away, and is not the goal.
-        order.sort(key=lambda cell: abs(cell) < reach)
-        goal = order[int(torch.randint(1, len(order), (), generator=generator))]
+        if number < 3:  # the first cell that is tried is far away, and is not the goal
+            order.sort(key=lambda cell: abs(cell) < reach)
+            goal = order[int(torch.randint(1, len(order), (), generator=generator))]
+        else:  # the nearest cells are tried first, on either side: each episode rules out one or two more
+            order.sort(key=abs)
+            goal = order[-1]
         horizon = reach + 2 + int(torch.randint(3, (), generator=generator))
         cases.append((Corridor(goal), _first_possible(order), _towards, episodes, horizon))
     return cases
@@ -146,6 +157,27 @@ def _sampling_forgetful(world, draw, act, episodes, horizon):
     for _ in range(episodes):
         experiences = posterior_sampling(world, draw, act, 1, horizon)
     return experiences
+
+
+def _sampling_by_the_last_episode(world, draw, act, episodes, horizon):
+    return posterior_sampling(world, lambda experiences: draw(experiences[-horizon:]), act, episodes, horizon)
+
+
+def _sampling_arranged(arrange):
+    """Posterior sampling that keeps each experience in an order of its own."""
+
+    def sampling(world, draw, act, episodes, horizon):
+        experiences = []
+        for _ in range(episodes):
+            state, z = world.reset(), draw(experiences)
+            for _ in range(horizon):
+                action = act(state, z)
+                reward, arrived = world.step(action)
+                experiences.append(arrange(state, arrived, action, reward))
+                state = arrived
+        return experiences
+
+    return sampling
 
 
 def _sampling_without_reset(world, draw, act, episodes, horizon):
@@ -234,6 +266,32 @@ register(
                 ),
             ),
             WrongAnswer(
+                "only the last episode is used",
+                _sampling_by_the_last_episode,
+                Bilingual(
+                    "바로 앞 에피소드의 경험만으로 $z$를 뽑았습니다. 그 전에 틀렸다고 드러난 $z$를 다시 뽑게 됩니다. `draw`에는 지금까지의 경험을 모두 주십시오.",
+                    "$z$ is drawn from the last episode's experiences alone, so what was refuted before that is drawn again. Give "
+                    "`draw` all experiences so far.",
+                ),
+            ),
+            WrongAnswer(
+                "in the usual order",
+                _sampling_arranged(lambda state, arrived, action, reward: (state, action, reward, arrived)),
+                Bilingual(
+                    "경험을 `(s, a, r, s')` 순서로 담았습니다. 흔한 순서이지만, 강의의 8번 줄은 `(s, s', a, r)`이고 `draw`도 그렇게 읽습니다.",
+                    "Experiences are kept as `(s, a, r, s')`. That is the usual order, but line 8 of the lecture has `(s, s', a, r)`, "
+                    "and so `draw` reads them.",
+                ),
+            ),
+            WrongAnswer(
+                "reward before action",
+                _sampling_arranged(lambda state, arrived, action, reward: (state, arrived, reward, action)),
+                Bilingual(
+                    "행동과 보상의 자리가 바뀌었습니다. 순서는 `(s, s', a, r)`입니다.",
+                    "Action and reward have changed places. The order is `(s, s', a, r)`.",
+                ),
+            ),
+            WrongAnswer(
                 "never back at the start",
                 _sampling_without_reset,
                 Bilingual(
@@ -266,11 +324,12 @@ def product_of_gaussians(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor
 
 
 def _factor_cases(generator: torch.Generator) -> list[tuple]:
+    """In the last two a gradient is asked for, as the encoder's factors come with one."""
     cases = []
     for count, factors, size in ((1, 1, 1), (2, 3, 1), (4, 2, 2), (3, 8, 5), (2, 40, 3)):
         mean = torch.randn(count, factors, size, generator=generator)
         variance = 0.2 + 3 * torch.rand(count, factors, size, generator=generator)
-        cases.append((mean, variance))
+        cases.append((mean.requires_grad_(factors > 4), variance.requires_grad_(factors > 4)))
     return cases
 
 
@@ -279,9 +338,9 @@ def _product_reference(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
     means, variances = torch.zeros(mean[:, 0].shape), torch.zeros(mean[:, 0].shape)
     for b in range(mean.shape[0]):
         for k in range(mean.shape[2]):
-            m, v = float(mean[b, 0, k]), float(variance[b, 0, k])
+            m, v = mean[b, 0, k], variance[b, 0, k]
             for n in range(1, mean.shape[1]):
-                other, spread = float(mean[b, n, k]), float(variance[b, n, k])
+                other, spread = mean[b, n, k], variance[b, n, k]
                 m, v = (m * spread + other * v) / (v + spread), v * spread / (v + spread)
             means[b, k], variances[b, k] = m, v
     return means, variances
@@ -320,6 +379,24 @@ def _product_with_prior(mean, variance):
     return together * (precision * mean).sum(dim=1), together
 
 
+def _product_squared_again(mean, variance):
+    return product_of_gaussians(mean, variance**2)
+
+
+def _product_without_variance(mean, variance):
+    _, together = product_of_gaussians(mean, variance)
+    return (mean / variance).sum(dim=1), together
+
+
+def _product_deviation(mean, variance):
+    together, spread = product_of_gaussians(mean, variance)
+    return together, spread.sqrt()
+
+
+def _product_without_gradient(mean, variance):
+    return product_of_gaussians(mean.detach(), variance.detach())
+
+
 def _product_precision(mean, variance):
     together, spread = product_of_gaussians(mean, variance)
     return together, 1 / spread
@@ -354,10 +431,9 @@ register(
                 "shrinks?",
             ),
             Bilingual(
-                "$1/\\sigma^2 = \\sum_n 1/\\sigma_n^2$이고 $\\mu = \\sigma^2 \\sum_n \\mu_n/\\sigma_n^2$입니다. 합은 축 1을 따라 "
-                "구합니다.",
-                "$1/\\sigma^2 = \\sum_n 1/\\sigma_n^2$ and $\\mu = \\sigma^2 \\sum_n \\mu_n/\\sigma_n^2$. The sums "
-                "are over axis 1.",
+                "정밀도 `1 / variance`를 인자의 축, 곧 `dim=1`을 따라 더하십시오. 새 평균은 정밀도를 무게로 한 가중 평균입니다. 무게의 합으로 나누는 것은 새 분산을 곱하는 것과 같습니다.",
+                "Add up the precisions `1 / variance` along the axis of the factors, `dim=1`. The new mean is the mean weighted by "
+                "them: dividing by the sum of the weights is multiplying by the new variance.",
             ),
             Bilingual(
                 "`precision = 1 / variance`, `together = 1 / precision.sum(dim=1)`, 평균은 `together * (precision * "
@@ -368,6 +444,7 @@ register(
         ),
         cases=_factor_cases,
         tolerance=1e-4,
+        dtype_matters=True,
         wrong=(
             WrongAnswer(
                 "averaged",
@@ -407,6 +484,32 @@ register(
                 ),
             ),
             WrongAnswer(
+                "variance squared again",
+                _product_squared_again,
+                Bilingual(
+                    "`variance`를 한 번 더 제곱했습니다. 이미 $\\sigma_n^2$이므로 정밀도는 `1 / variance`입니다.",
+                    "`variance` is squared once more. It is $\\sigma_n^2$ already, so the precision is `1 / variance`.",
+                ),
+            ),
+            WrongAnswer(
+                "mean without the new variance",
+                _product_without_variance,
+                Bilingual(
+                    "분산은 맞지만 평균에 $\\sigma^2$을 곱하지 않았습니다. 지금은 무게를 곱한 합일 뿐이고, 무게의 합으로 나누어야 평균이 됩니다.",
+                    "The variance is right, but the mean is not multiplied by $\\sigma^2$. So far it is a weighted sum; divided by the "
+                    "sum of the weights it becomes a mean.",
+                ),
+            ),
+            WrongAnswer(
+                "deviation instead of variance",
+                _product_deviation,
+                Bilingual(
+                    "둘째 값으로 표준편차를 돌려주었습니다. 분산 $\\sigma^2$을 그대로 돌려주십시오.",
+                    "The second value is the standard deviation. Return the variance $\\sigma^2$ as it is.",
+                ),
+            ),
+            WrongAnswer("no gradient reaches the encoder", _product_without_gradient, PRODUCT_TEACHES_NOTHING),
+            WrongAnswer(
                 "precision instead of variance",
                 _product_precision,
                 Bilingual(
@@ -432,18 +535,21 @@ register(
 
 
 def _kl_cases(generator: torch.Generator) -> list[tuple]:
+    """In the last two a gradient is asked for: this is part of the encoder's loss."""
     cases = []
     for count, size in ((1, 1), (3, 1), (4, 2), (2, 5), (6, 3)):
         mean = torch.randn(count, size, generator=generator)
-        cases.append((mean, 0.1 + 2 * torch.rand(count, size, generator=generator)))
+        variance = 0.1 + 2 * torch.rand(count, size, generator=generator)
+        cases.append((mean.requires_grad_(size > 2), variance.requires_grad_(size > 2)))
     return cases
 
 
 def _kl_reference(mean: Tensor, variance: Tensor) -> Tensor:
+    """Each number on its own."""
     rows = []
-    for means, variances in zip(mean.tolist(), variance.tolist(), strict=True):
-        rows.append(sum(0.5 * (m * m + v - 1.0 - math.log(v)) for m, v in zip(means, variances, strict=True)))
-    return torch.tensor(rows)
+    for means, variances in zip(mean, variance, strict=True):
+        rows.append(sum(0.5 * (m * m + v - 1.0 - v.log()) for m, v in zip(means, variances, strict=True)))
+    return torch.stack(rows)
 
 
 def _kl_by_distributions(mean, variance):
@@ -479,6 +585,18 @@ def _kl_log_deviation(mean, variance):
 
 def _kl_one_number(mean, variance):
     return kl_to_prior(mean, variance).mean()
+
+
+def _kl_of_deviations(mean, variance):
+    return kl_to_prior(mean, variance**2)
+
+
+def _kl_of_log_variances(mean, variance):
+    return kl_to_prior(mean, variance.exp())
+
+
+def _kl_without_gradient(mean, variance):
+    return kl_to_prior(mean.detach(), variance.detach())
 
 
 register(
@@ -560,6 +678,31 @@ register(
                     "This is one mean of the whole batch. Return one for each context: (B,).",
                 ),
             ),
+            WrongAnswer(
+                "variance taken for the deviation",
+                _kl_of_deviations,
+                Bilingual(
+                    "`variance`를 표준편차로 여겼습니다. `Normal(mean, scale)`에 주는 것은 표준편차이므로 `variance.sqrt()`입니다.",
+                    "`variance` is taken for a standard deviation. That is what `Normal(mean, scale)` wants: `variance.sqrt()`.",
+                ),
+            ),
+            WrongAnswer(
+                "variance taken for its logarithm",
+                _kl_of_log_variances,
+                Bilingual(
+                    "`variance`를 $\\ln \\sigma^2$으로 여겼습니다. VAE 코드에서 흔한 모양이지만, 여기서 받는 것은 $\\sigma^2$ 자체입니다.",
+                    "`variance` is taken for $\\ln \\sigma^2$, as code of VAEs often has it. Here it is $\\sigma^2$ itself.",
+                ),
+            ),
+            WrongAnswer(
+                "no gradient reaches the encoder",
+                _kl_without_gradient,
+                Bilingual(
+                    "숫자는 맞지만 그래디언트가 흐르지 않습니다. 벌점을 매겨도 인코더가 사전 분포 쪽으로 움직이지 않습니다. `detach`, `no_grad`, `.item()`을 쓰지 않았는지 보십시오.",
+                    "The numbers are right, but no gradient flows: the encoder pays, and does not move towards the prior. Look for "
+                    "`detach`, `no_grad` or `.item()`.",
+                ),
+            ),
         ),
         also_right=(_kl_by_distributions, _kl_by_deviation),
     )
@@ -577,10 +720,13 @@ def pearl_losses(value, policy, state, action, target, z):
 
 
 def _losses_cases(generator: torch.Generator) -> list[tuple]:
+    """A gradient is asked for z, which only the critic's loss may teach; in the last two for the policy's weight
+    instead, which the actor's loss has to teach."""
     cases = []
-    for count, size in ((1, 1), (4, 1), (3, 2), (8, 3), (6, 5)):
+    for number, (count, size) in enumerate(((1, 1), (4, 1), (3, 2), (8, 3), (6, 5), (5, 2), (7, 4))):
+        of_policy = number > 4
         by_state, by_action, by_z = (torch.randn(n, generator=generator) for n in (2, 2, size))
-        turned = torch.randn(size, 2, generator=generator)
+        turned = torch.randn(size, 2, generator=generator).requires_grad_(of_policy)
 
         def value(state, action, z, by_state=by_state, by_action=by_action, by_z=by_z):
             return state @ by_state + action @ by_action + (z @ by_z).tanh()  # (B,)
@@ -591,16 +737,16 @@ def _losses_cases(generator: torch.Generator) -> list[tuple]:
         state = torch.randn(count, 2, generator=generator)
         action = 2 * torch.rand(count, 2, generator=generator) - 1
         target = torch.randn(count, generator=generator)
-        z = torch.randn(count, size, generator=generator).requires_grad_()
+        z = torch.randn(count, size, generator=generator).requires_grad_(not of_policy)
         cases.append((value, policy, state, action, target, z))
     return cases
 
 
 def _losses_reference(value, policy, state, action, target, z):
+    """The actor's loss row by row."""
     error = value(state, action, z) - target
-    with torch.no_grad():
-        chosen = torch.cat([policy(state[b : b + 1], z[b : b + 1]) for b in range(len(z))])
-        gain = sum(value(state[b : b + 1], chosen[b : b + 1], z[b : b + 1]).sum() for b in range(len(z))) / len(z)
+    rows = zip(state.split(1), z.detach().split(1), strict=True)
+    gain = sum(value(one, policy(one, told), told).sum() for one, told in rows) / len(z)
     return (error * error).sum() / len(z), -gain
 
 
@@ -631,6 +777,11 @@ def _losses_swapped(value, policy, state, action, target, z):
 def _losses_sign(value, policy, state, action, target, z):
     critic_loss, actor_loss = pearl_losses(value, policy, state, action, target, z)
     return critic_loss, -actor_loss
+
+
+def _losses_actor_untaught(value, policy, state, action, target, z):
+    critic_loss, actor_loss = pearl_losses(value, policy, state, action, target, z)
+    return critic_loss, actor_loss.detach()
 
 
 def _losses_taken_action(value, policy, state, action, target, z):
@@ -701,6 +852,15 @@ register(
                 ),
             ),
             WrongAnswer(
+                "the actor is not taught",
+                _losses_actor_untaught,
+                Bilingual(
+                    "행위자의 손실에서 그래디언트를 모두 끊어, 행위자 자신도 배우지 못합니다. 끊을 것은 `z`뿐입니다. `policy(state, z)`가 고른 행동으로는 그래디언트가 흘러야 합니다.",
+                    "The actor's loss has no gradient at all, so the actor itself learns nothing. Only `z` is to be cut off; through "
+                    "the action of `policy(state, z)` the gradient has to flow.",
+                ),
+            ),
+            WrongAnswer(
                 "the actor makes it worse",
                 _losses_sign,
                 Bilingual(
@@ -726,20 +886,21 @@ register(
 
 
 def strangers_product(mean: Tensor, variance: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """The posterior from the factors of a trial's T steps, of which ``seen`` have been taken so far."""
-    precision = 1 / variance  # (B, T, Z)
+    """The posterior from the prior and the factors of a trial's T steps, of which ``seen`` are there so far."""
+    precision = 1 / variance  # (B, 1 + T, Z)
     together = 1 / precision.sum(dim=1)  # (B, Z)
     return together * (precision * mean).sum(dim=1), together
 
 
 def mended_product(mean: Tensor, variance: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     """A factor that is not there has no precision."""
-    precision = seen[..., None] / variance  # (B, T, Z)
+    precision = seen[..., None] / variance  # (B, 1 + T, Z)
     together = 1 / precision.sum(dim=1)  # (B, Z)
     return together * (precision * mean).sum(dim=1), together
 
 
 def _seen_cases(generator: torch.Generator) -> list[tuple]:
+    """In the last two a gradient is asked for, as the encoder's factors come with one."""
     cases = []
     for count, factors, size in ((1, 2, 1), (3, 5, 1), (2, 8, 2), (4, 20, 1), (3, 12, 5)):
         mean = torch.randn(count, factors, size, generator=generator)
@@ -748,7 +909,7 @@ def _seen_cases(generator: torch.Generator) -> list[tuple]:
         seen[:, 0], seen[:, -1] = True, False  # the prior is always there, the last step never
         mean[~seen], variance[~seen] = 0.0, 1.0  # what stands in places not yet filled
         mean[:, 0], variance[:, 0] = 0.0, 1.0
-        cases.append((mean, variance, seen))
+        cases.append((mean.requires_grad_(factors > 8), variance.requires_grad_(factors > 8), seen))
     return cases
 
 
@@ -782,6 +943,16 @@ def _seen_inverted(mean, variance, seen):
     return mended_product(mean, variance, ~seen)
 
 
+def _seen_with_prior(mean, variance, seen):
+    precision = seen[..., None] / variance
+    together = 1 / (1 + precision.sum(dim=1))
+    return together * (precision * mean).sum(dim=1), together
+
+
+def _seen_without_gradient(mean, variance, seen):
+    return mended_product(mean.detach(), variance.detach(), seen)
+
+
 def _seen_in_the_variance_only(mean, variance, seen):
     precision = 1 / variance
     together = 1 / (precision * seen[..., None]).sum(dim=1)
@@ -793,7 +964,7 @@ register(
         id="2.5",
         title=Bilingual("조용한 버그", "A silent bug"),
         minutes=8,
-        difficulty=4,
+        difficulty=3,
         signature="mended_product(mean, variance, seen)",
         reference=_seen_reference,
         solution=mended_product,
@@ -807,8 +978,9 @@ register(
         ),
         hints=(
             Bilingual(
-                "아무것도 보지 않았을 때 사후 분포는 사전 분포 $N(0, I)$여야 합니다. 이 코드는 무엇을 돌려줍니까?",
-                "Where nothing was seen the posterior should be the prior $N(0, I)$. What does this code return?",
+                "아직 한 걸음도 걷지 않았으면 `seen`은 사전 분포가 있는 첫 자리에서만 참이고, 결과도 바로 그 $N(0, I)$여야 합니다. 이 코드는 무엇을 돌려줍니까?",
+                "Before the first step `seen` is true in the first place alone, where the prior is, and that $N(0, I)$ should come "
+                "out again. What does this code return?",
             ),
             Bilingual(
                 "함수의 입력 셋 가운데 하나를 한 번도 쓰지 않았습니다. 오류도 경고도 나지 않는 까닭은 빈자리에도 수가 들어 있기 때문입니다.",
@@ -822,6 +994,7 @@ register(
         ),
         cases=_seen_cases,
         tolerance=1e-4,
+        dtype_matters=True,
         wrong=(
             WrongAnswer(
                 "places not yet filled are multiplied in",
@@ -865,6 +1038,15 @@ register(
                     "The variance is right, but the mean still reads the empty places, whose zeros pull it to 0.",
                 ),
             ),
+            WrongAnswer(
+                "one prior too many",
+                _seen_with_prior,
+                Bilingual(
+                    "정밀도에 1을 더했습니다. 사전 분포는 벌써 첫 자리에 있으므로 두 번 곱한 셈입니다.",
+                    "A precision of 1 is added. The prior stands in the first place already, so it is multiplied in twice.",
+                ),
+            ),
+            WrongAnswer("no gradient reaches the encoder", _seen_without_gradient, PRODUCT_TEACHES_NOTHING),
         ),
         also_right=(_seen_by_infinity, _seen_by_rows),
     )
@@ -883,14 +1065,15 @@ ask(
             Choice(
                 Bilingual("점 로봇의 행동은 연속입니다", "the point robot's actions are continuous"),
                 Bilingual(
-                    "행동이 정수여도 같습니다. 양쪽으로 20칸인 복도에서 다시 뽑으면 에피소드 4개 안에 목표를 찾는 트라이얼이 42%뿐이고, 유지하면 모두 찾습니다.",
-                    "With whole numbers it is the same: in a corridor of 20 cells to either side, redrawing finds the "
-                    "goal within 4 episodes "
-                    "in 42% of the trials, holding in all.",
+                    "행동이 정수여도 같습니다. 목표가 20칸 떨어진 두 끝 가운데 하나에 있는 복도에서 다시 뽑으면 에피소드 4개 안에 목표를 찾는 트라이얼이 42%뿐이고, 유지하면 모두 찾습니다.",
+                    "With whole numbers it is the same: in a corridor with the goal at one of its two ends, 20 cells away, "
+                    "redrawing finds the goal within 4 episodes in 42% of the trials, holding in all.",
                 ),
             ),
             Choice(
-                Bilingual("한 스텝이 $z$를 반박할 수 있는지입니다", "whether one step can refute $z$"),
+                Bilingual(
+                    "도착하기 전에 한 걸음마다 무엇을 알게 되는지입니다", "how much each step tells before one arrives"
+                ),
                 Bilingual(
                     "GridNavi에서는 발을 디딘 칸마다 답이 나옵니다. 점 로봇은 여섯에서 여덟 걸음을 한쪽으로 가야 처음으로 무언가를 알게 됩니다.",
                     "In GridNavi each cell stood on gives an answer. The point robot has to go six to eight steps one "
@@ -901,8 +1084,9 @@ ask(
             Choice(
                 Bilingual("GridNavi가 더 작습니다", "GridNavi is smaller"),
                 Bilingual(
-                    "크기가 아니라, 도착하기 전에 무엇을 알 수 있는지가 다릅니다.",
-                    "It is not the size, but what is learned before one arrives.",
+                    "크기도 한몫하지만 그것이 가르지는 않습니다. 9×9 격자에서도 다시 뽑는 쪽이 낫고, 목표가 두 끝 가운데 하나에 있는 복도에서는 5칸만 떨어져 있어도 유지하는 쪽이 낫습니다.",
+                    "Size plays a part, but it does not decide: in a grid of 9×9 redrawing is still better, and in a corridor with "
+                    "the goal at one of its two ends, holding is, even where these are only 5 cells away.",
                 ),
             ),
         ),
@@ -981,7 +1165,7 @@ ask(
             "정확한 사후 샘플링은 다섯 에피소드 안에 목표를 찾는 비율이 0.60인데, PEARL은 세 배 오래 학습해도 0.40~0.54입니다. "
             "오래 학습해도 남는 가장 큰 까닭은 무엇입니까?",
             "Exact posterior sampling finds the goal within five episodes in 0.60 of the trials, PEARL in 0.40~0.54 even "
-            "after three times the training. What is the main reason that longer training leaves?",
+            "after three times the training. What is the main reason that remains when it trains longer?",
         ),
         choices=(
             Choice(
