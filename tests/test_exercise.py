@@ -22,6 +22,7 @@ from course_lib.lesson.exercise import Exercise, NotSolvedYet, WrongAnswer, chec
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 engine.all_exercises()  # load the course's own exercises before a test puts another registry in place
+BOARDS = engine.find("5.4")
 
 
 def words(text: str) -> Bilingual:
@@ -318,6 +319,21 @@ def test_dtype_is_compared_only_where_it_matters():
 
     assert outcome(doubled) == "PASS"
     assert "`.float()`" in judge(replace(CARRY, dtype_matters=True), doubled).message.en
+
+
+def test_places_in_a_table_are_whole_in_their_type_as_well():
+    """5.4: the next cell looks up rows by ``next_state`` and ``sense``; the rewards may be of any float."""
+    for number, change, passes in (
+        (0, torch.Tensor.float, False), (0, torch.Tensor.short, False), (0, torch.Tensor.int, True),
+        (1, torch.Tensor.double, True), (2, torch.Tensor.float, False), (2, torch.Tensor.int, True),
+    ):  # fmt: skip
+
+        def changed(*given, number=number, change=change):
+            return tuple(change(table) if k == number else table for k, table in enumerate(BOARDS.solution(*given)))
+
+        verdict = judge(BOARDS, changed)
+        assert (verdict.outcome == "PASS") == passes
+        assert passes or f"`result[{number}]` numbers places in a table" in verdict.message.en
 
 
 # ── what the learner sees ────────────────────────────────────────────────────────

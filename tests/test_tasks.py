@@ -2,14 +2,16 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from four_doors import NOTE, four_doors
 from slow_city import DOWN, END, LEFT, RIDE, RIGHT, RULES, UP, SlowTrial, buses_of
 
 from course_lib.bilingual import CourseError
-from course_lib.tasks import TASKS, Drawn, RunningTrials, TrialShape, make_task, map_city, play, task_name
+from course_lib.tasks import TASKS, Drawn, RunningTrials, TableTask, TrialShape, make_task, map_city, play, task_name
 
 CITIES = tuple(RULES)
 
@@ -385,6 +387,79 @@ def test_a_mistake_is_answered_in_both_languages(mistake):
     message = raised.value.message
     assert any("가" <= letter <= "힣" for letter in message.ko)
     assert not any("가" <= letter <= "힣" for letter in message.en) and message.en.endswith(".")
+
+
+FITTING = four_doors().tables  # M = 4, I = 2, S = 7, A = 6
+
+
+def four_doors_with(**changes):
+    """The four doors with another of their parts."""
+    task = four_doors()
+    parts = dict(trial=task.trial, actions=task.actions, train=task.splits["train"], test=task.splits["test"])
+    return TableTask("odd", task.title, replace(FITTING, **changes.pop("tables", {})), **parts | changes)
+
+
+@pytest.mark.parametrize(
+    "name, value, said",
+    [
+        ("next_state", FITTING.next_state.float(), "torch.int64, (M, S, A), with M = 4, S = 7 as in the other tables"),
+        ("next_state", FITTING.next_state.short(), "Got torch.int16 (4, 7, 6)"),
+        ("next_state", FITTING.next_state[:3], "Got torch.int64 (3, 7, 6)"),
+        ("next_state", None, "Got NoneType"),
+        ("next_state", FITTING.next_state + 1, "`next_state` of the task must hold integers from 0 to 6"),
+        ("next_state", FITTING.next_state - 2, "Got -1 … 4"),
+        ("sense", FITTING.sense.float(), "`sense` must be a tensor of torch.int64, (M, S)."),
+        ("sense", FITTING.sense.tolist(), "Got list"),
+        ("sense", FITTING.sense + 1, "there are 25 symbols (rows of `features`). Got 1 … 25"),
+        ("sense", FITTING.sense[0], "Got torch.int64 (7,)"),
+        ("reward", FITTING.reward[:, 1], "torch.float32, (M or 1, I, S, A), with M = 4, S = 7, A = 6"),
+        ("reward", FITTING.reward.long(), "Got torch.int64 (4, 2, 7, 6)"),
+        ("reward", FITTING.reward[:2], "Got torch.float32 (2, 2, 7, 6)"),
+        ("ends", FITTING.ends.long(), "`ends` must be a tensor of torch.bool"),
+        ("ends", FITTING.ends[:, :1], "with M = 4, S = 7, I = 2 as in the other tables"),
+        ("features", FITTING.features.double(), "`features` must be a tensor of torch.float32, (symbols, F)."),
+        ("features", FITTING.features[:20], "there are 20 symbols"),
+        ("pictures", FITTING.pictures[:3], "`pictures` must be"),
+        ("instruction_chance", torch.ones(4, 3), "Got torch.float32 (4, 3)"),
+        ("instruction_features", torch.eye(2), "(I − 1, G), with"),
+        ("transition", torch.ones(4, 7, 6, 3), "Got torch.float32 (4, 7, 6, 3)"),
+        ("start", 7, "`start` of the task must hold integers from 0 to 6"),
+    ],
+)
+def test_tables_that_do_not_fit_are_said_when_they_are_made(name, value, said):
+    with pytest.raises(CourseError) as raised:
+        replace(FITTING, **{name: value})
+    message = raised.value.message
+    assert said in message.en and message.en.endswith(".") and f"`{name}`" in message.ko
+    assert any("가" <= letter <= "힣" for letter in message.ko)
+    assert not any("가" <= letter <= "힣" for letter in message.en)
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        (dict(actions=("read", "watch")), "6 actions in its tables and 2 names"),
+        (dict(train=torch.tensor([0, 4])), "`train` takes the numbers of problems"),
+        (dict(test=torch.tensor([-1])), "`test` takes the numbers of problems"),
+        (dict(test=torch.tensor([True] * 4)), "from 0 to 3"),
+        (dict(train=[0, 1]), "Got [0, 1]"),
+        (dict(train=torch.tensor([], dtype=torch.int64)), "from 0 to 3"),
+        (dict(tables=dict(reward=FITTING.reward[:, :1], ends=FITTING.ends[:, :1])), "no instruction but 0"),
+    ],
+)
+def test_a_task_that_does_not_fit_its_tables_is_said_when_it_is_made(changes, said):
+    with pytest.raises(CourseError) as raised:
+        four_doors_with(**changes)
+    assert said in raised.value.message.en
+    assert any("가" <= letter <= "힣" for letter in raised.value.message.ko)
+
+
+def test_other_dtypes_that_work_are_taken():
+    """What a learner's tables may be besides: they play the same."""
+    whole = dict(next_state=FITTING.next_state.int(), sense=FITTING.sense.int(), reward=FITTING.reward.double())
+    other, act = four_doors_with(tables=whole), lambda running: torch.full_like(running.problem, NOTE)
+    usual, same = (play(task, task.each(), generator(), act) for task in (four_doors(), other))
+    assert all(torch.equal(column, getattr(same, name).to(column.dtype)) for name, column in vars(usual).items())
 
 
 def test_check_problem_gives_a_good_number_back():

@@ -24,6 +24,7 @@ from course_lib.lesson.head_to_head import (
     exact_predictions,
     look,
     masked,
+    own_method,
     results_figure,
     results_matrix,
     results_table,
@@ -31,6 +32,8 @@ from course_lib.lesson.head_to_head import (
     ten_seeds,
     ten_times_figure,
     ten_times_table,
+    what_a_method_needs,
+    what_a_task_needs,
 )
 from course_lib.lesson.predict import predict, predicted
 from course_lib.lesson.quiz import quiz
@@ -54,6 +57,7 @@ __all__ = [
     "hint",
     "look",
     "masked",
+    "own_method",
     "predict",
     "predicted",
     "price_table",
@@ -73,5 +77,7 @@ __all__ = [
     "ten_seeds",
     "ten_times_figure",
     "ten_times_table",
+    "what_a_method_needs",
+    "what_a_task_needs",
     "yours_or_reference",
 ]

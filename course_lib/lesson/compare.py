@@ -18,6 +18,7 @@ import torch
 from course_lib.bilingual import Bilingual
 
 PLAIN_NUMBERS = (numbers.Number, np.bool_)
+INDEX_TYPES = (torch.int64, torch.int32)  # by which torch gathers and looks up an embedding
 MOST_CHARACTERS = 420  # of one value in a card
 
 
@@ -34,6 +35,7 @@ def difference(
     *,
     tolerance: float = 1e-5,
     dtype_matters: bool = False,
+    indices_matter: bool = False,
     gradients_matter: bool = False,
     where: str = "result",
 ) -> Difference | None:
@@ -42,13 +44,17 @@ def difference(
     A float agrees when |got − expected| ≤ ``tolerance`` · (1 + |expected|); integers, booleans and
     strings agree exactly. NaN agrees with NaN and shapes never broadcast. A tensor must be a tensor,
     because the learner's function is trained with afterwards; a plain number may be a 0-d tensor.
+    With ``indices_matter`` integers must be of a type that tensors are indexed by.
     Where a gradient is expected it must flow; with ``gradients_matter`` none may flow where none is expected.
     """
-    inner = {"tolerance": tolerance, "dtype_matters": dtype_matters, "gradients_matter": gradients_matter}
+    inner = {
+        "tolerance": tolerance, "dtype_matters": dtype_matters, "indices_matter": indices_matter,
+        "gradients_matter": gradients_matter,
+    }  # fmt: skip
     if isinstance(expected, (torch.Tensor, np.ndarray)):
         if not isinstance(got, torch.Tensor if isinstance(expected, torch.Tensor) else np.ndarray):
             return _wrong_type(expected, got, where)
-        return _array_difference(expected, got, tolerance, dtype_matters, gradients_matter, where)
+        return _array_difference(expected, got, where=where, **inner)
     if isinstance(expected, PLAIN_NUMBERS):
         return _number_difference(expected, got, tolerance, where)
     if isinstance(expected, str):
@@ -177,7 +183,7 @@ def _gradient_difference(expected, got, gradients_matter: bool, where: str) -> D
 
 
 def _array_difference(
-    expected, got, tolerance: float, dtype_matters: bool, gradients_matter: bool, where: str
+    expected, got, tolerance: float, dtype_matters: bool, indices_matter: bool, gradients_matter: bool, where: str
 ) -> Difference | None:
     if tuple(expected.shape) != tuple(got.shape):
         return Difference("shape", Bilingual(
@@ -191,6 +197,13 @@ def _array_difference(
         return Difference("dtype", Bilingual(
             ko=f"`{where}`의 자료형(dtype)이 다릅니다: 기대 {expected.dtype}, 받은 값 {got.dtype}.{how_ko}",
             en=f"the dtype of `{where}` differs: expected {expected.dtype}, got {got.dtype}.{how_en}",
+        ))
+    if indices_matter and expected.dtype == torch.int64 and got.dtype not in INDEX_TYPES:
+        return Difference("dtype", Bilingual(
+            ko=f"`{where}`는 표의 자리를 가리키는 번호라서 자료형(dtype)이 {expected.dtype}이어야 하는데 {got.dtype}입니다: "
+               "`.long()`으로 바꾸십시오.",
+            en=f"`{where}` numbers places in a table, so its dtype must be {expected.dtype} and is {got.dtype}: convert it "
+               "with `.long()`.",
         ))
     if found := _gradient_difference(expected, got, gradients_matter, where):
         return found

@@ -83,6 +83,7 @@ class Exercise:
     cases: Callable[[torch.Generator], list[tuple]] | None = None
     tolerance: float = 1e-5
     dtype_matters: bool = False
+    indices_matter: bool = False  # integers say places in a table, where a float that equals one is of no use
     gradients_matter: bool = False  # a gradient that flows where the reference has none is a mistake
     may_change_inputs: bool = False  # a function that is meant to work in place, as a training step does
 
@@ -533,6 +534,7 @@ def _difference(exercise: Exercise, expected: object, got: object) -> Difference
         got,
         tolerance=exercise.tolerance,
         dtype_matters=exercise.dtype_matters,
+        indices_matter=exercise.indices_matter,
         gradients_matter=exercise.gradients_matter,
     )
 

@@ -6,8 +6,11 @@ settings that the method has today, so that no row mixes two versions of a metho
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
+from functools import wraps
 from itertools import combinations
 from statistics import median
 
@@ -30,7 +33,7 @@ from course_lib.lesson.results import NOT_RUN, image_of
 from course_lib.lesson.start import figures_folder, lost, recorded
 from course_lib.results import Cell, read_result
 from course_lib.tasks import TASKS, TableTask, Trials, make_task, play
-from course_lib.training import METHODS
+from course_lib.training import METHODS, Method
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, OKABE_ITO, SOFT, hangul_font
 from course_lib.views.side_by_side import still
 
@@ -524,7 +527,148 @@ def best_of(task: TableTask) -> Callable:
     return act
 
 
-# -- a method of one's own --------------------------------------------------------------------------------------
+# -- a task and a method of one's own ---------------------------------------------------------------------------
+
+
+def what_a_task_needs() -> None:
+    """What a task of one's own says besides ``next_state``, ``reward`` and ``sense``, as a table."""
+    rows = [
+        ("ends (M or 1, I, S)", Bilingual(
+            "bool. 지시마다, 이 상태에 이르면 에피소드가 끝나는지 적습니다. 첫 축의 크기가 1이면 모든 문제에 같이 씁니다.",
+            "bool: whether arriving in this state ends the episode, for each instruction. A first axis of size 1: the "
+            "same in all problems.",
+        )),
+        ("features (symbols, F)", Bilingual(
+            "float32. 신경망이 기호 대신 받는 수입니다. 기호마다 한 행이고, `torch.eye`를 쓰면 모든 기호가 구별됩니다.",
+            "float32: the numbers that a network receives for a symbol, a row for each. `torch.eye` tells all symbols apart.",
+        )),
+        ("start", Bilingual(
+            "모든 에피소드가 시작하는 상태의 번호입니다.", "The number of the state in which every episode begins.",
+        )),
+        ("horizon", Bilingual(
+            "한 에피소드의 최대 걸음 수입니다. 탐험과 실행에 같은 수를 씁니다. 어느 한쪽이 더 짧아야 하면 `ends`로 끝내십시오.",
+            "The most steps of an episode, one number for exploration and execution. Where one should be shorter, end it "
+            "by `ends`.",
+        )),
+        ("instructed", Bilingual(
+            "에피소드마다 지시를 받는지 적습니다. 받으면 1부터 I − 1까지 가운데 하나를 뽑고, 받지 않으면 지시 0(탐험)입니다. "
+            "`(False, True)`는 탐험 한 번, 실행 한 번입니다.",
+            "For each episode, whether it is asked for something: drawn from 1 to I − 1, or else 0, exploration. "
+            "`(False, True)` is one exploration, then one execution.",
+        )),
+        ("counted", Bilingual(
+            "에피소드마다 그 보상이 트라이얼의 리턴에 들어가는지 적습니다.",
+            "For each episode, whether its rewards count in the return of the trial.",
+        )),
+        ("train, test", Bilingual(
+            "int64. 학습에서 뽑는 문제의 번호와, 테스트에 쓰는 문제의 번호입니다.",
+            "int64: the numbers of the problems that training draws, and of those of the test.",
+        )),
+    ]  # fmt: skip
+    show_rows(rows)
+
+
+def what_a_method_needs() -> None:
+    """How a method of one's own is called, what it yields, and what its policy is given, as a table."""
+    rows = [
+        ("method(task, settings, generator, resume=None)", Bilingual(
+            "방법을 이 네 인자로 호출합니다. `settings`는 데이터클래스이고, 모든 난수는 `generator`에서 뽑습니다. `resume`은 이어서 "
+            "학습할 체크포인트이며, 이어서 학습하지 못하는 방법은 무시해도 됩니다.",
+            "How a method is called. `settings` is a dataclass; draw every random number from `generator`. `resume` is a "
+            "checkpoint to go on from, and a method that can't go on may ignore it.",
+        )),
+        ("yield look(name, task, policy, …)", Bilingual(
+            "첫 스냅샷은 학습하기 전에(`update=0`), 그다음은 학습하는 사이사이에 내놓습니다. 마지막 스냅샷이 결과입니다. "
+            "`env_steps`와 `seconds`에는 학습에 쓴 것만 더합니다.",
+            "The first snapshot before training (`update=0`), others between updates. The last is the result. "
+            "`env_steps` and `seconds` count training alone.",
+        )),
+        ("policy(dice) → act", Bilingual(
+            "평가할 때마다 한 번 호출합니다. 트라이얼을 시작하기 전에 준비할 것이 있으면 여기서 하고, 난수는 `dice`에서 뽑고, 함수 `act`를 "
+            "돌려줍니다.",
+            "Called once for each evaluation. It prepares what the trials begin with, draws from `dice`, and returns the "
+            "function `act`.",
+        )),
+        ("act(running) → action (B,)", Bilingual(
+            "걸음마다 먼저 호출합니다. 나란히 진행되는 트라이얼 B개의 행동을 int64로 돌려줍니다.",
+            "Called before every step. It returns an action, int64, for each of the B trials that run side by side.",
+        )),
+        ("running.clock (B,)", Bilingual(
+            "이 에피소드에서 지금까지 걸은 걸음 수입니다.", "The steps taken in this episode so far.",
+        )),
+        ("running.instruction (B,)", Bilingual(
+            "지금 받은 지시입니다. 0이면 탐험입니다. `running.symbol`은 지금 감지한 기호, `running.reward`는 마지막 보상입니다.",
+            "What is asked for now; 0 is exploration. `running.symbol` is what is sensed now, `running.reward` the last "
+            "reward.",
+        )),
+        ("METHODS[name] = own_method(method, {task: settings})", Bilingual(
+            "이 한 줄을 쓰면 `stream`과 표가 방법을 이름으로 찾습니다.",
+            "By this line `stream` and the table find the method under its name.",
+        )),
+    ]  # fmt: skip
+    show_rows(rows)
+
+
+def show_rows(rows: list[tuple[str, Bilingual]]) -> None:
+    """Code at the left, and what it is at the right."""
+    cards.show(cards.table((), [(f"<code>{code}</code>", cards.words(said)) for code, said in rows]))
+
+
+def own_method(train: Callable, settings: dict) -> Method:
+    """A method of one's own, as ``METHODS`` holds them, whose mistakes are said in a sentence.
+
+    Args:
+        train: called as ``train(task, settings, generator, resume)``; yields snapshots, such as ``look`` makes.
+        settings: name of a task → the method's settings there, a dataclass.
+    Raises:
+        CourseError: ``train`` can't be called so, or the settings are of another kind. And once it runs: it yields no
+            snapshot.
+    """
+    if not takes(train, "task", "settings", "generator", "resume"):
+        raise CourseError(
+            Bilingual(
+                "방법은 인자 네 개를 차례로 받는 함수여야 합니다: `def my_method(task, settings, generator, resume=None)`. "
+                f"받은 것: {signature_of(train)}.",
+                "A method must be a function of four arguments in this order: "
+                f"`def my_method(task, settings, generator, resume=None)`. Got {signature_of(train)}.",
+            )
+        )
+    known = isinstance(settings, dict) and settings
+    if not known or not all(is_dataclass(one) and not isinstance(one, type) for one in settings.values()):
+        raise CourseError(
+            Bilingual(
+                "방법의 설정은 태스크의 이름과 데이터클래스로 된 dict여야 합니다. "
+                f'`{{"homework-map": PlanSettings()}}`처럼 주십시오. 받은 것: {settings!r}.',
+                "The settings of a method must be a dict of names of tasks and dataclasses. Give "
+                f'`{{"homework-map": PlanSettings()}}` or the like. Got {settings!r}.',
+            )
+        )
+
+    @wraps(train)
+    def told(*arguments, **functions) -> Iterator[Snapshot]:
+        return with_a_first(train(*arguments, **functions), signature_of(train))
+
+    return Method(told, settings)
+
+
+def with_a_first(snapshots: Iterator[Snapshot], method: str) -> Iterator[Snapshot]:
+    """What a method yields, if the first of it is a snapshot.
+
+    Raises:
+        CourseError: the method returns something instead, or yields nothing, or something else.
+    """
+    first = next(snapshots, None) if isinstance(snapshots, Iterator) else None
+    if not isinstance(first, Snapshot):
+        raise CourseError(
+            Bilingual(
+                f"방법 {method}이(가) 스냅샷을 내놓지 않았습니다. 적어도 한 번, 처음에는 학습하기 전에 "
+                "`yield look(...)`으로 내놓으십시오. `return`이 아니라 `yield`입니다.",
+                f"The method {method} gave no snapshot. Yield at least one `look(...)`, the first before training: "
+                "`yield`, not `return`.",
+            )
+        )
+    yield first
+    yield from snapshots
 
 
 def look(
@@ -535,13 +679,56 @@ def look(
     Args:
         policy: generator → ``act(running) -> action (B,)``, as ``play`` takes it.
         metrics: more numbers to keep, such as ``train_return``.
+    Raises:
+        CourseError: the policy takes no generator, or returns no ``act``.
     """
     generator = torch.Generator().manual_seed(JUDGE_SEED)
     drawn, asked = evaluation_trials(task)
-    trials: Trials = play(task, drawn, generator, policy(generator), asked)
+    trials: Trials = play(task, drawn, generator, act_of(policy, generator), asked)
     belief, known = what_is_known(task, trials)
     gained = float(trials.returns(task.trial).mean())
     return Snapshot(
         method, task.name, update, env_steps, seconds, {**metrics, "test_return": gained, **known},
         references_of(task), trials, belief=belief,
     )  # fmt: skip
+
+
+def act_of(policy: Callable, dice: torch.Generator) -> Callable:
+    """The ``act`` that a policy returns when it is given the dice.
+
+    Raises:
+        CourseError: it takes no dice, or returns no function of the running trials.
+    """
+    try:
+        act = policy(dice) if takes(policy, dice) else None
+    except AttributeError as error:
+        if error.obj is not dice:
+            raise
+        act = None  # it is an ``act`` itself, and looked for the clock or the like of running trials
+    if not callable(act) or not takes(act, "running"):
+        raise CourseError(
+            Bilingual(
+                "정책은 난수 생성기를 받아 `act`를 돌려주는 함수여야 합니다: `def policy(dice)` 안에 `def act(running)`을 쓰고 "
+                f"`return act`로 끝내십시오. 받은 것: {signature_of(policy)}.",
+                "A policy takes the dice and returns act: write `def act(running)` inside `def policy(dice)`, and end "
+                f"with `return act`. Got {signature_of(policy)}.",
+            )
+        )
+    return act
+
+
+def takes(function: object, *arguments: object) -> bool:
+    """Whether it is a function that can be called with so many arguments."""
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError:  # no function, or one of other arguments
+        return False
+    except ValueError:  # one written in C that does not say
+        return True
+    return True
+
+
+def signature_of(function: object) -> str:
+    """A function's name and arguments, or the type of something else."""
+    name = getattr(function, "__name__", type(function).__name__)
+    return f"`{name}{inspect.signature(function)}`" if callable(function) else f"`{name}`"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_lib.bilingual import Bilingual
+from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks.task import Drawn, Running, Task, TrialShape, check_split
 
 
@@ -25,6 +25,9 @@ class Tables:
     ``reward`` is the mean. With ``reward_noise`` "bernoulli" it is the probability of reward 1; with "normal" a
     draw of unit standard deviation is added. An axis of size 1 in ``reward`` or ``ends`` means: the same for
     every problem.
+
+    Raises:
+        CourseError: a table has another dtype or shape than stands below, or a number in it is of no state or symbol.
     """
 
     next_state: Tensor | None  # (M, S, A) int64; None where ``transition`` gives chances instead
@@ -40,6 +43,8 @@ class Tables:
     pictures: Tensor | None = None  # (S,) int64: so many symbols, from ``sense`` on, one drawn each time; None: 1
 
     def __post_init__(self) -> None:
+        check_shapes(self)
+        check_numbers(self)
         for f in fields(self):  # row by row in memory, so that one number finds an entry
             if isinstance(value := getattr(self, f.name), Tensor):
                 object.__setattr__(self, f.name, value.contiguous())
@@ -91,6 +96,79 @@ class Tables:
         return Tables(**moved)
 
 
+INTEGERS, FLOATS, FLOAT, TRUTH = (torch.int64, torch.int32), (torch.float32, torch.float64), (torch.float32,), (torch.bool,)
+SHAPES = {  # table: its axes, and the dtypes that work, the usual one first. Whichever has a letter first says its size
+    "sense": (("M", "S"), INTEGERS),
+    "next_state": (("M", "S", "A"), INTEGERS),
+    "transition": (("M", "S", "A", "S"), FLOATS),
+    "reward": (("M or 1", "I", "S", "A"), FLOATS),
+    "ends": (("M or 1", "I", "S"), TRUTH),
+    "features": (("symbols", "F"), FLOAT),  # what networks read: float64 would not fit their weights
+    "instruction_chance": (("M", "I"), FLOATS),
+    "instruction_features": (("I − 1", "G"), FLOAT),
+    "pictures": (("S",), INTEGERS),
+}
+
+
+def check_shapes(tables: Tables) -> None:
+    """Raise a CourseError unless each table is as ``SHAPES`` has it.
+
+    What is not would be found out later, by an error from the depths of the library, or by nobody.
+    """
+    optional = {f.name for f in fields(tables) if f.default is None}
+    if tables.transition is not None:
+        optional.add("next_state")
+    sizes: dict[str, int] = {}
+    for name, (axes, dtypes) in SHAPES.items():
+        table = getattr(tables, name)
+        if table is None and name in optional:
+            continue
+        fits = isinstance(table, Tensor) and table.dtype in dtypes and table.dim() == len(axes)
+        if not fits or not all(_may_be(size, axis, sizes) for axis, size in zip(axes, table.shape, strict=True)):
+            got = f"{table.dtype} {tuple(table.shape)}" if isinstance(table, Tensor) else type(table).__name__
+            shape = ", ".join(axes)
+            known = ", ".join(f"{letter} = {size}" for letter, size in sizes.items() if letter in shape)
+            raise CourseError(
+                Bilingual(
+                    f"태스크의 표 `{name}`에는 {dtypes[0]} 텐서 ({shape})가 필요합니다"
+                    f"{known and f'(다른 표에 따르면 {known})'}. 받은 것: {got}.",
+                    f"The task's table `{name}` must be a tensor of {dtypes[0]}, ({shape})"
+                    f"{known and f', with {known} as in the other tables'}. Got {got}.",
+                )
+            )
+
+
+def _may_be(size: int, axis: str, sizes: dict[str, int]) -> bool:
+    """Whether an axis may be of this size. A letter that is met for the first time is of this size from now on."""
+    if axis == "M or 1":
+        return size in (1, sizes["M"])
+    if axis == "I − 1":
+        return size == sizes["I"] - 1
+    return size == sizes.setdefault(axis, size)
+
+
+def check_numbers(tables: Tables) -> None:
+    """Raise a CourseError where a table names a state or a symbol that there is not."""
+    last_symbol = tables.sense if tables.pictures is None else tables.sense + tables.pictures - 1
+    states, symbols = Bilingual("상태", "states"), Bilingual("기호(`features`의 행)", "symbols (rows of `features`)")
+    for name, numbers, count, of in (
+        ("next_state", tables.next_state, tables.states, states),
+        ("sense", last_symbol, len(tables.features), symbols),
+        ("start", torch.as_tensor(tables.start), tables.states, states),
+    ):
+        if numbers is None or not numbers.numel():
+            continue
+        least, most = map(int, numbers.aminmax())
+        if least < 0 or most >= count:
+            raise CourseError(
+                Bilingual(
+                    f"태스크의 `{name}`에는 0부터 {count - 1}까지의 정수를 주십시오. {of.ko}가 {count}개입니다. 받은 것: {least} … {most}.",
+                    f"`{name}` of the task must hold integers from 0 to {count - 1}, for there are {count} {of.en}. "
+                    f"Got {least} … {most}.",
+                )
+            )
+
+
 class TableFamily(Task):
     """Tasks made of tables. ``tables`` are those of all problems, or, where these are infinitely many, of one."""
 
@@ -120,6 +198,9 @@ class TableTask(TableFamily):
         tables: the M problems.
         train, test: the problems that training may draw, and those kept for the test: (.,) int64.
         name, title, trial, actions, end_action, waiting_cost: see ``Task``.
+    Raises:
+        CourseError: an action has no name or a name no action; a split holds numbers of no problem; an episode is
+            instructed where there is nothing to ask for.
     """
 
     def __init__(
@@ -138,8 +219,39 @@ class TableTask(TableFamily):
         self.tables, self.trial, self.actions = tables, trial, actions
         self.splits = {"train": train, "test": test}
         self.end_action, self.waiting_cost = end_action, waiting_cost
+        self._check()
         self._tables_by_device = {tables.sense.device: tables}
         self._ending_by_device: dict[torch.device, tuple[Tensor, Tensor]] = {}
+
+    def _check(self) -> None:
+        """Raise a CourseError unless names, splits and trial fit the tables."""
+        named, actions, problems = len(self.actions), self.tables.actions, self.tables.problems
+        if named != actions:
+            raise CourseError(
+                Bilingual(
+                    f"태스크 {self.name}의 표에는 행동이 {actions}개인데 이름은 {named}개입니다. 행동마다 이름을 하나씩 주십시오.",
+                    f"Task {self.name} has {actions} actions in its tables and {named} names. Give each action a name.",
+                )
+            )
+        for split, numbers in self.splits.items():
+            known = isinstance(numbers, Tensor) and numbers.dtype == torch.int64 and numbers.dim() == 1 and len(numbers)
+            if not known or int(numbers.min()) < 0 or int(numbers.max()) >= problems:
+                raise CourseError(
+                    Bilingual(
+                        f"`{split}`에는 0부터 {problems - 1}까지의 문제 번호를 1차원 int64 텐서로 주십시오. 받은 것: {numbers}.",
+                        f"`{split}` takes the numbers of problems, from 0 to {problems - 1}, as an int64 tensor of one "
+                        f"axis. Got {numbers}.",
+                    )
+                )
+        if any(self.trial.instructed) and self.tables.instructions < 2:
+            raise CourseError(
+                Bilingual(
+                    f"태스크 {self.name}의 표에는 지시가 0 하나뿐이라 실행에서 지시할 것이 없습니다. `instructed`를 모두 False로 하거나 "
+                    "`reward`의 지시 축을 늘리십시오.",
+                    f"The tables of task {self.name} have no instruction but 0, so there is nothing to ask for. Make "
+                    "`instructed` False for every episode, or give `reward` more instructions.",
+                )
+            )
 
     @property
     def problem_count(self) -> int:

@@ -217,6 +217,21 @@ def _target_failed_are_zero(seconds, returns, target):
     return seconds_to_target(seconds, returns, target).nan_to_num(posinf=0.0)
 
 
+def _target_failed_are_nan(seconds, returns, target):
+    found = seconds_to_target(seconds, returns, target)
+    return torch.where(found.isinf(), math.nan, found)
+
+
+def _target_strictly_above(seconds, returns, target):
+    kept = (returns > target).flip(1).cummin(dim=1).values.flip(1)
+    return torch.where(kept[:, -1], seconds[kept.int().argmax(dim=1)], math.inf)
+
+
+def _target_place(seconds, returns, target):
+    found = seconds_to_target(seconds, returns, target)
+    return torch.where(found.isinf(), found, torch.searchsorted(seconds, found).float())
+
+
 register(
     Exercise(
         id="5.2",
@@ -239,13 +254,16 @@ register(
                 "Read the curve from its end. When was it below the target for the last time?",
             ),
             Bilingual(
-                "`returns >= target`을 시간축으로 뒤집어 `cummin`하면, 끝까지 지킨 부분만 참으로 남습니다.",
-                "Flip `returns >= target` in time and take `cummin`: only the part that is kept to the end stays "
-                "true.",
+                "`returns >= target`을 `.flip(1)`로 시간축에서 뒤집고, `.cummin(dim=1).values`를 구하고, 다시 `.flip(1)`로 뒤집으십시오. "
+                "끝까지 지킨 부분만 참으로 남습니다.",
+                "Flip `returns >= target` in time with `.flip(1)`, take `.cummin(dim=1).values`, and flip back with "
+                "`.flip(1)`: only the part that is kept to the end stays true.",
             ),
             Bilingual(
-                "`kept.int().argmax(dim=1)`이 처음 자리입니다. `kept[:, -1]`이 거짓인 곡선은 `inf`입니다.",
-                "`kept.int().argmax(dim=1)` is the first place. Where `kept[:, -1]` is false the answer is `inf`.",
+                "`kept = (returns >= target).flip(1).cummin(dim=1).values.flip(1)`이면 처음 자리는 "
+                "`first = kept.int().argmax(dim=1)`입니다. `torch.where(kept[:, -1], seconds[first], math.inf)`를 돌려주십시오.",
+                "With `kept = (returns >= target).flip(1).cummin(dim=1).values.flip(1)` the first place is "
+                "`first = kept.int().argmax(dim=1)`. Return `torch.where(kept[:, -1], seconds[first], math.inf)`.",
             ),
         ),
         cases=_curve_cases,
@@ -282,6 +300,32 @@ register(
                 Bilingual(
                     "실패한 시드가 0초가 되었습니다. 가장 나쁜 시드가 가장 빠른 시드로 보입니다.",
                     "A failed seed takes 0 seconds: the worst seed looks like the fastest.",
+                ),
+            ),
+            WrongAnswer(
+                "failures are NaN",
+                _target_failed_are_nan,
+                Bilingual(
+                    "실패한 시드가 NaN입니다. `inf`로 두십시오. 무한대는 어떤 수보다 늦어서 중앙값을 구할 수 있지만, NaN이 하나라도 섞이면 중앙값도 "
+                    "NaN입니다.",
+                    "A failed seed is NaN. Give `inf`: later than every number, it leaves a median, and one NaN makes the "
+                    "median NaN as well.",
+                ),
+            ),
+            WrongAnswer(
+                "above the target, not at it",
+                _target_strictly_above,
+                Bilingual(
+                    "목표와 똑같은 리턴을 실패로 셌습니다. 목표에 이른 것이므로 `>`가 아니라 `>=`입니다.",
+                    "A return of just the target counts as a failure. It is at the target: use `>=`, not `>`.",
+                ),
+            ),
+            WrongAnswer(
+                "a place, not a time",
+                _target_place,
+                Bilingual(
+                    "몇 번째 평가인지를 돌려주었습니다. 그때의 시각 `seconds[first]`가 답입니다.",
+                    "That is the number of the look. The answer is its time, `seconds[first]`.",
                 ),
             ),
         ),
@@ -523,6 +567,21 @@ def _boards_reading_pays(small, big, prize):
     return next_state, reward.roll(-2, dims=3), sense
 
 
+def _boards_small_reading_pays(small, big, prize):
+    next_state, reward, sense = two_boards(small, big, prize)
+    return next_state, torch.stack([reward[:, 0], reward[:, 1].roll(-2, dims=2), reward[:, 2]], dim=1), sense
+
+
+def _boards_big_reading_pays(small, big, prize):
+    next_state, reward, sense = two_boards(small, big, prize)
+    return next_state, torch.stack([reward[:, 0], reward[:, 1], reward[:, 2].roll(-2, dims=2)], dim=1), sense
+
+
+def _boards_same_symbols(small, big, prize):
+    next_state, reward, sense = two_boards(small, big, prize)
+    return next_state, reward, torch.stack([sense[:, 0], sense[:, 1], sense[:, 2] - small], dim=1)
+
+
 def _boards_one_board(small, big, prize):
     next_state, reward, sense = two_boards(small, big, prize)
     return next_state, reward, torch.stack([sense[:, 0], sense[:, 1], sense[:, 1]], dim=1)
@@ -567,6 +626,7 @@ register(
             ),
         ),
         cases=_board_cases,
+        indices_matter=True,
         wrong=(
             WrongAnswer(
                 "the lobby gives it away",
@@ -601,6 +661,30 @@ register(
                     "상금이 두 칸 앞의 행동에 걸려 있습니다. 행동 0과 1은 게시판 읽기이고, 문 d는 행동 `2 + d`입니다.",
                     "The prizes lie two actions too early. Actions 0 and 1 read the boards; door d is action `2 + "
                     "d`.",
+                ),
+            ),
+            WrongAnswer(
+                "reading pays the small prize",
+                _boards_small_reading_pays,
+                Bilingual(
+                    "작은 상금(지시 1)이 두 칸 앞의 행동에 걸려 있습니다. 문 a를 여는 행동은 `2 + a`입니다.",
+                    "The small prize (instruction 1) lies two actions too early. Door a is opened by action `2 + a`.",
+                ),
+            ),
+            WrongAnswer(
+                "reading pays the big prize",
+                _boards_big_reading_pays,
+                Bilingual(
+                    "큰 상금(지시 2)이 두 칸 앞의 행동에 걸려 있습니다. 문 b를 여는 행동은 `2 + b`입니다.",
+                    "The big prize (instruction 2) lies two actions too early. Door b is opened by action `2 + b`.",
+                ),
+            ),
+            WrongAnswer(
+                "symbols of A on board B",
+                _boards_same_symbols,
+                Bilingual(
+                    "게시판 B가 게시판 A와 같은 기호를 씁니다. 그러면 무엇을 읽었는지 구별할 수 없습니다. `small`을 더해 `1 + small + b`로 하십시오.",
+                    "Board B shows symbols of board A, so what was read can't be told. Add `small`: `1 + small + b`.",
                 ),
             ),
             WrongAnswer(
@@ -685,7 +769,7 @@ def _report_mean(train_return, test_return):
 register(
     Exercise(
         id="5.5",
-        title=Bilingual("조용한 버그: 고르고 나서 잽니다", "A silent bug: choosing by what is measured"),
+        title=Bilingual("조용한 버그: 모든 시드가 우연보다 낫습니다", "A silent bug: every seed above chance"),
         minutes=8,
         difficulty=3,
         signature="honest_report(train_return, test_return)",
@@ -738,10 +822,9 @@ register(
                 "the last checkpoint",
                 _report_last,
                 Bilingual(
-                    "마지막 체크포인트입니다. 치우치지 않는 좋은 방법이고 이 과정의 표도 그렇게 만듭니다. 다만 이 연습은 학습 문제로 **고른** 것을 묻습니다.",
+                    "마지막 체크포인트입니다. 치우치지 않는 좋은 방법이고 이 과정의 표도 그렇게 만듭니다. 다만 이 연습에서는 시드마다 체크포인트를 **고릅니다**.",
                     "That is the last checkpoint: a good way, without bias, and how this course makes its table. But "
-                    "this "
-                    "exercise asks for the one **chosen** on training problems.",
+                    "here a checkpoint is **chosen** for each seed.",
                 ),
             ),
             WrongAnswer(
