@@ -220,7 +220,7 @@ def lesson_05():
     settled = [row for row in record("ten_times.json")["runs"]["rl2 homework-map"]["2"] if row["env_steps"] > 700_000]
     assert len({row["test_return"] for row in settled}) == 1 and span([row["entropy"] for row in settled]) == "0.06~0.21"
     reading = [nats > 3.17 for nats in informed("task-inference", "homework-map")]
-    assert sum(reading) == 2 and {round(value, 2) for value in trainings("task-inference", "homework-map")} == {-0.28}
+    assert sum(reading) == 2 and max(trainings("task-inference", "homework-map")) < -0.27
     patient = span(ends("ten_times.json", "rl2 map", "test_return"))
     assert max(ends("ten_times.json", "rl2 map", "information")) < 1.39  # log 4: what a single bus tells
     return [
