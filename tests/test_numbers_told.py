@@ -8,6 +8,8 @@ from statistics import median
 import numpy as np
 import pytest
 
+from course_lib.lesson import dreaming
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -143,12 +145,23 @@ def lesson_03():
     assert max(record(f"results/dream_revealing-arm_{seed}.json")["seconds_to_target"] for seed in range(10)) < 2
     assert rl2_over_log < 2 and dream_over_log < 1
     left = span(emptied("code_information_max"), 1)
+    rides = {name: ends("dream_ablations.json", name, "distractor_buses") for name in dreaming.SQUEEZED}
+    paid = {name: ends("dream_ablations.json", name, "test_return") for name in dreaming.SQUEEZED}
+    assert {len(values) for values in rides.values()} == {10}
+    riding, most = ({name: sum(ride > least for ride in values) for name, values in rides.items()} for least in (0.1, 0.4))
+    assert riding == most == {"bottleneck": 1, "no bottleneck": 3, "hidden layer": 0, "hidden layer, no bottleneck": 9}
+    assert sum(value > 0.79 for value in paid["bottleneck"]) == 9 and min(paid["hidden layer"]) > 0.79
+    free, some = ([ride for ride in rides[name] if ride > 0.4] for name in ("hidden layer, no bottleneck", "no bottleneck"))
+    low, high = (f"{end(paid['hidden layer, no bottleneck']):.2f}".replace("-", "−") for end in (min, max))
     assert max(emptied("test_return")) < 0.17
     return [
         f"RL²는 도시에서 {together}에", f"RL² stopped at {together} in",
         f"기울기는 RL²가 {rl2:.2f}, DREAM이 {dream:.2f}입니다", f"RL² has a slope of {rl2:.2f} and DREAM of {dream:.2f};",
         f"{rl2_over_log:.2f}와 {dream_over_log:.2f}로", f"{rl2_over_log:.2f} and {dream_over_log:.2f}, a little below",
         f"$z$에는 {left} nat이", f"$z$ still holds {left} nats",
+        f"타고({span(free)}대) 리턴은 {low}에서 {high}까지", f"ride distractors ({span(free)}), and the returns scatter from {low} to {high}.",
+        f"3개만 방해 버스를 탑니다({span(some)}대)", f"without the bottleneck ({span(some)});",
+        f"타며 {min(paid['bottleneck']):.2f}에", f"no further than {min(paid['bottleneck']):.2f}.",
         f"RL²가 {needed['RL2']:,.0f}번, DREAM이 {needed['DREAM']:.0f}번으로 {times:.0f}배",
         f"{needed['RL2']:,.0f} trials against {needed['DREAM']:.0f}, {times:.0f} times",
         f"{min(seconds):.0f}초에서 {max(seconds):.0f}초", f"in {min(seconds):.0f} to {max(seconds):.0f} seconds",

@@ -224,8 +224,8 @@ class Decoder(nn.Module):
 
     So what two steps tell adds up even if no episode has shown both yet, as long as the encoder's codes add up as
     well; and the bottleneck sees to that. Before the explorer's units leaked it never rode a second bus with a hidden
-    layer here. Now it does, in a quarter more time, and only then does the bottleneck keep it away from distractors: a
-    sum is no help in guessing which of the distractors go with which city (figures/dream_ablations.json, lesson 03).
+    layer here. Now it does, in a quarter more time. Then nine of ten seeds ride distractors without the bottleneck
+    and none with it; with this decoder it is three and one (figures/dream_ablations.json, lesson 03).
     """
 
     def __init__(self, features: int, actions: int, settings: Settings, generator: torch.Generator) -> None:
