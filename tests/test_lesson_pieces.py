@@ -101,9 +101,9 @@ def test_lines_that_are_no_longer_there_are_refused(first, last):
 
 
 def test_a_table_of_runs_tells_median_and_range_of_where_the_seeds_ended(shown):
-    runs = {"a": {str(seed): [dict(gain=9.0), dict(gain=float(seed))] for seed in range(3)}, "not asked": {}}
+    runs = {"a": {str(seed): [dict(gain=9.0), dict(gain=float(seed) - 1)] for seed in range(3)}, "not asked": {}}
     text = shown(lambda: results.table_of_runs(runs, {"a": Bilingual("가", "A")}, {"gain": Bilingual("이득", "gain")}))
-    assert "1.00 (0.00 … 2.00)" in text and "9.00" not in text and "3" in text
+    assert "0.00 (−1.00 … 1.00)" in text and "9.00" not in text and "3" in text
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_table_of_runs_tells_median_and_range_of_where_the_seeds_ended(shown):
 )
 def test_recorded_tables_have_a_row_for_each_variant(table, shown):
     text = shown(table)
-    assert len(re.findall(r"\(-?\d+\.\d\d … -?\d+\.\d\d\)", text)) >= 6
+    assert len(re.findall(r"\(−?\d+\.\d\d … −?\d+\.\d\d\)", text)) >= 6
 
 
 @pytest.mark.parametrize(

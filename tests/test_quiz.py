@@ -75,6 +75,8 @@ def test_the_questions_of_the_course_are_sound():
     lessons = {exercise.lesson for exercise in all_exercises()}
     questions = [question for lesson in lessons for question in questions_of(lesson)]
     assert [complaint for question in questions for complaint in question.complaints()] == []
+    places = [[choice.right for choice in question.choices].index(True) for question in questions]
+    assert max(map(places.count, places)) < len(places) / 2  # where the answer stands tells nothing
     assert engine.load_lesson("98") is None  # a lesson without exercises is no error
 
 

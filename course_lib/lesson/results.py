@@ -119,7 +119,8 @@ def median_and_range(values: list[float | None], digits: int = 2) -> str:
         return cards.both(NOT_RUN)
     if None in values:
         return "–"
-    return f"{median(values):.{digits}f} ({min(values):.{digits}f} … {max(values):.{digits}f})"
+    said = f"{median(values):.{digits}f} ({min(values):.{digits}f} … {max(values):.{digits}f})"
+    return said.replace("-", "−")  # as the lessons write it
 
 
 def table_of_runs(

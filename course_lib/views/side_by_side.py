@@ -423,7 +423,8 @@ def png(shown: dict, language: str, title: Bilingual, pair: int = 0) -> bytes:
     lanes = shown["lanes"]
     steps = 0 if "city" in shown else int((shown["valid"][:, pair] > 0).sum(axis=1).max())
     heights = ([2.4] if shown["learning"] else []) + [3.3 if "city" in shown else 0.5 + 0.24 * steps]
-    figure = Figure(figsize=(11.2, sum(heights) + 0.5), dpi=DPI, layout="constrained", facecolor="white")
+    width = 11.2 if shown["learning"] else min(11.2, 4.4 * len(lanes))  # few lanes without a curve need no more
+    figure = Figure(figsize=(width, sum(heights) + 0.5), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(len(heights), len(lanes), height_ratios=heights)
     apart = " · " if len(lanes) < 5 else "\n"  # narrow lanes: a number a line
@@ -434,7 +435,7 @@ def png(shown: dict, language: str, title: Bilingual, pair: int = 0) -> bytes:
         (draw_city_lane if "city" in shown else draw_tape)(axes, shown, number, pair)
         axes.set_title(
             f"{lane['name']}\n{lane_line(shown, number, pair, language).replace(' · ', apart)}", fontsize=9,
-            loc="left", color=INK,
+            loc="left", color=INK, linespacing=1.35,
         )  # fmt: skip
     heading = f"{getattr(title, language)} · {pair_name(shown, pair, language)}"
     figure.suptitle(heading, fontsize=11, x=0.01, ha="left", color=INK)

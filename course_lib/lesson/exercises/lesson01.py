@@ -639,19 +639,19 @@ ask(
         ),
         choices=(
             Choice(
-                Bilingual("GRU의 가중치", "the GRU's weights"),
-                Bilingual(
-                    "가중치는 메타 학습에서만 바뀝니다. 메타 테스트에서는 고정됩니다.",
-                    "The weights change in meta-training only. At meta-test they are fixed.",
-                ),
-            ),
-            Choice(
                 Bilingual("은닉 상태만", "only the hidden state"),
                 Bilingual(
                     "새 도시에 관해 알아낸 것은 모두 은닉 상태에 쌓입니다.",
                     "Whatever is found out about the new city gathers in the hidden state.",
                 ),
                 right=True,
+            ),
+            Choice(
+                Bilingual("GRU의 가중치", "the GRU's weights"),
+                Bilingual(
+                    "가중치는 메타 학습에서만 바뀝니다. 메타 테스트에서는 고정됩니다.",
+                    "The weights change in meta-training only. At meta-test they are fixed.",
+                ),
             ),
             Choice(
                 Bilingual("정책의 출력층", "the policy's output layer"),

@@ -1177,6 +1177,13 @@ ask(
                 ),
             ),
             Choice(
+                Bilingual("$z$를 에피소드 동안 유지해서", "it holds $z$ for the episode"),
+                Bilingual(
+                    "정확한 쪽도 유지합니다. 다시 뽑으면 둘 다 훨씬 나빠집니다.",
+                    "So does the exact one. Redrawn, both are far worse.",
+                ),
+            ),
+            Choice(
                 Bilingual("허탕 친 에피소드에서 배우지 못해서", "it learns nothing from an episode that found nothing"),
                 Bilingual(
                     "허탕 친 에피소드 뒤에도 사후 분포가 사전 분포에 머뭅니다. 정확한 신념은 그곳의 목표를 지웁니다. 정확한 샘플링도 이것을 못 하게 하면 0.50입니다.",
@@ -1184,13 +1191,6 @@ ask(
                     "out the goals that lie there. Without that, exact sampling finds 0.50 as well.",
                 ),
                 right=True,
-            ),
-            Choice(
-                Bilingual("$z$를 에피소드 동안 유지해서", "it holds $z$ for the episode"),
-                Bilingual(
-                    "정확한 쪽도 유지합니다. 다시 뽑으면 둘 다 훨씬 나빠집니다.",
-                    "So does the exact one. Redrawn, both are far worse.",
-                ),
             ),
         ),
     )

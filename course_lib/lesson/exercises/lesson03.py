@@ -892,19 +892,19 @@ ask(
                 ),
             ),
             Choice(
+                Bilingual("$z$가 문제를 완전히 알려 줄 때", "when $z$ tells all about the problem"),
+                Bilingual(
+                    "그러면 알아낼 것이 가장 많아질 뿐입니다. 간격과는 관계가 없습니다.",
+                    "Then there is most to find out. It has no bearing on the gap.",
+                ),
+            ),
+            Choice(
                 Bilingual("디코더가 사후 분포와 같을 때", "when the decoder is the posterior"),
                 Bilingual(
                     "간격은 $\\mathrm{KL}(p \\Vert q)$의 평균이고, 두 분포가 같을 때만 0입니다.",
                     "The gap is the mean of $\\mathrm{KL}(p \\Vert q)$, which is 0 only where the two agree.",
                 ),
                 right=True,
-            ),
-            Choice(
-                Bilingual("$z$가 문제를 완전히 알려 줄 때", "when $z$ tells all about the problem"),
-                Bilingual(
-                    "그러면 알아낼 것이 가장 많아질 뿐입니다. 간격과는 관계가 없습니다.",
-                    "Then there is most to find out. It has no bearing on the gap.",
-                ),
             ),
         ),
     )

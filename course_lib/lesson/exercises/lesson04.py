@@ -704,19 +704,19 @@ ask(
         ),
         choices=(
             Choice(
-                Bilingual("보상에 탐험 항이 있어서", "because there is a term for exploring in the reward"),
-                Bilingual(
-                    "보상도 강화학습도 없습니다. 교차 엔트로피뿐입니다.",
-                    "There is no reward and no reinforcement, only a cross-entropy.",
-                ),
-            ),
-            Choice(
                 Bilingual("가장 잘 맞히는 예측이 사후 분포라서", "because the best prediction is the posterior"),
                 Bilingual(
                     "모르는 동안에는 사후 분포가 넓고, 거기서 뽑으면 여러 팔을 당깁니다. 그것이 톰슨 샘플링입니다.",
                     "While little is known the posterior is wide, and sampling from it tries many arms: Thompson sampling.",
                 ),
                 right=True,
+            ),
+            Choice(
+                Bilingual("보상에 탐험 항이 있어서", "because there is a term for exploring in the reward"),
+                Bilingual(
+                    "보상도 강화학습도 없습니다. 교차 엔트로피뿐입니다.",
+                    "There is no reward and no reinforcement, only a cross-entropy.",
+                ),
             ),
             Choice(
                 Bilingual("데이터를 전문가가 모아서", "because experts collected the data"),

@@ -934,6 +934,13 @@ ask(
                 ),
             ),
             Choice(
+                Bilingual("학습이 모자라서", "it has not trained enough"),
+                Bilingual(
+                    "목적 함수를 정확히 최대화해도 A를 읽습니다. 더 학습하면 더 확실히 A를 읽습니다.",
+                    "Maximising the objective exactly reads A as well. More training reads A more surely.",
+                ),
+            ),
+            Choice(
                 Bilingual("nat을 세고, nat의 가치를 묻지 않아서", "it counts nats and does not ask what a nat is worth"),
                 Bilingual(
                     "A는 2.08 nat, B는 0.69 nat입니다. 실행은 둘 다에 쓸모가 있고, λ가 이렇게 작으면 병목도 A를 버리지 않습니다. 둘 다 알아낼 시간이 있으면 차이가 없습니다.",
@@ -942,13 +949,6 @@ ask(
                     "out both there would be no difference.",
                 ),
                 right=True,
-            ),
-            Choice(
-                Bilingual("학습이 모자라서", "it has not trained enough"),
-                Bilingual(
-                    "목적 함수를 정확히 최대화해도 A를 읽습니다. 더 학습하면 더 확실히 A를 읽습니다.",
-                    "Maximising the objective exactly reads A as well. More training reads A more surely.",
-                ),
             ),
         ),
     )
@@ -962,20 +962,20 @@ ask(
         ),
         choices=(
             Choice(
-                Bilingual("DREAM보다 좋은 방법입니다", "it is a better method than DREAM"),
-                Bilingual(
-                    "실행이 태스크의 표를 통째로 압니다. DREAM은 학습하는 동안 문제의 번호만 압니다.",
-                    "Its execution knows the task's tables whole. DREAM knows only the problem's number, in "
-                    "training.",
-                ),
-            ),
-            Choice(
                 Bilingual("표를 아는 방법으로는 이 태스크가 쉽습니다", "with the tables known, this task is easy"),
                 Bilingual(
                     "잰 만큼만 말하는 주장입니다. 비교할 때는 점수 옆에 무엇을 알려 주었는지 적습니다.",
                     "A claim of the right size. Beside a score belongs what the method was told.",
                 ),
                 right=True,
+            ),
+            Choice(
+                Bilingual("DREAM보다 좋은 방법입니다", "it is a better method than DREAM"),
+                Bilingual(
+                    "실행이 태스크의 표를 통째로 압니다. DREAM은 학습하는 동안 문제의 번호만 압니다.",
+                    "Its execution knows the task's tables whole. DREAM knows only the problem's number, in "
+                    "training.",
+                ),
             ),
             Choice(
                 Bilingual("아무 말도 할 수 없습니다", "nothing at all"),
