@@ -935,8 +935,10 @@ ask(
             Choice(
                 Bilingual("탐험에 문제의 번호를 알려 주어서", "because it is told the problem's number"),
                 Bilingual(
-                    "번호를 보는 것은 인코더뿐이고 학습할 때만입니다. 탐험 정책은 결코 보지 않습니다.",
-                    "Only the encoder sees the number, in training only. The exploration policy never does.",
+                    "번호를 보는 것은 인코더뿐이고 학습할 때만입니다. 탐험 정책은 결코 보지 않습니다. 다만 보상은 인코더의 $z$로 "
+                    "계산하므로, 번호 없이는 이 학습을 할 수 없습니다.",
+                    "Only the encoder sees the number, in training only. The exploration policy never does. But its reward is made "
+                    "with the encoder's $z$, so without the number there would be no such training.",
                 ),
             ),
         ),
