@@ -22,7 +22,7 @@ from course_lib.lesson.exercise import Exercise, NotSolvedYet, WrongAnswer, chec
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 engine.all_exercises()  # load the course's own exercises before a test puts another registry in place
-BOARDS = engine.find("5.4")
+BOARDS, DECODER = engine.find("5.4"), engine.find("3.5")
 
 
 def words(text: str) -> Bilingual:
@@ -291,6 +291,11 @@ def test_a_float_is_told_to_stay_a_tensor_and_a_named_mistake_is_recognised_in_i
     assert judge(exercise, lambda hidden, trial_starts: hidden.mean().item()).mistake is mean
 
 
+def test_a_float_is_not_told_that_too_much_gradient_flows():
+    verdict = judge(DECODER, lambda *given: DECODER.solution(*given).item())
+    assert verdict.mistake.name == "nobody learns"
+
+
 def test_a_gradient_too_many_is_said_where_gradients_matter():
     def distance(guess, target):
         return (guess - target.detach()).square()
@@ -388,6 +393,14 @@ def test_solution_nudges_once_before_an_attempt(shown):
         check("99.2", 3)
     engine.solution("99.2")
     assert "line = 7" in _plain(shown[-1])
+
+
+def test_a_solution_is_shown_under_the_name_that_was_asked_for(shown):
+    assert DECODER.solution.__name__ != "mended_decoder_loss"
+    engine.register(DECODER)
+    engine._attempted.add(DECODER.id)
+    engine.solution(DECODER.id)
+    assert "mended_decoder_loss" in shown[-1] and "detach" in shown[-1]
 
 
 def test_yours_or_the_courses(shown):

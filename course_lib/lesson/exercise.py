@@ -257,7 +257,11 @@ def solution(exercise_id: str) -> None:
         return
     record_hint(exercise.id, HINTS + 1)
     heading = cards.heading("✓", f"[{exercise.id}]", Bilingual(ko="풀이", en="Solution"), "good")
-    shown = cards.python(solution_source(exercise))
+    source = solution_source(exercise)
+    if callable(exercise.solution):  # under the name that the learner was asked for
+        asked = exercise.signature.split("(")[0].strip()
+        source = source.replace(f"def {exercise.solution.__name__}(", f"def {asked}(", 1)
+    shown = cards.python(source)
     cards.show(cards.panel("good", heading, shown, cards.words(exercise.why)))
 
 
@@ -554,7 +558,10 @@ def _same_run(exercise: Exercise, one: Run, other: Run) -> bool:
     if one.kind == "error" or _difference(exercise, one.value, other.value) is None:
         return True
     # A named mistake may give a 0-d tensor where the learner gave a plain number.
-    return isinstance(other.value, PLAIN_NUMBERS) and _difference(exercise, other.value, one.value) is None
+    # It then lets no gradient flow, so it is not one that lets too much of it flow.
+    leaks = exercise.gradients_matter and getattr(one.value, "requires_grad", False)
+    plain = isinstance(other.value, PLAIN_NUMBERS) and not leaks
+    return plain and _difference(exercise, other.value, one.value) is None
 
 
 def call_text(exercise: Exercise, case: tuple) -> str:

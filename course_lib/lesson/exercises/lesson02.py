@@ -50,16 +50,21 @@ def posterior_sampling(world, draw, act, episodes, horizon):
     return experiences
 
 
-def _first_possible(candidates: list[int]):
-    """In place of a random draw: the first candidate that agrees with all experiences."""
+class Draw:
+    """In place of a random draw: a candidate that agrees with all experiences, and another one at each call."""
 
-    def draw(experiences: list[tuple]) -> int:
+    def __init__(self, candidates: list[int]) -> None:
+        self.candidates, self.calls = candidates, 0
+
+    def __repr__(self) -> str:
+        return f"call by call another of {self.candidates} that agrees with all experiences"
+
+    def __call__(self, experiences: list[tuple]) -> int:
         paid = [arrived for _, arrived, _, reward in experiences if reward > 0]
         refuted = {arrived for _, arrived, _, reward in experiences if reward <= 0}
-        return (paid or [cell for cell in candidates if cell not in refuted] or [0])[0]
-
-    draw.__name__ = f"the first of {candidates} that agrees with all experiences"  # what a card shows
-    return draw
+        left = paid or [cell for cell in self.candidates if cell not in refuted] or [0]
+        self.calls += 1
+        return left[(self.calls - 1) % len(left)]
 
 
 def _towards(state: int, z: int) -> int:
@@ -81,7 +86,7 @@ def _corridor_cases(generator: torch.Generator) -> list[tuple]:
             order.sort(key=abs)
             goal = order[-1]
         horizon = reach + 2 + int(torch.randint(3, (), generator=generator))
-        cases.append((Corridor(goal), _first_possible(order), _towards, episodes, horizon))
+        cases.append((Corridor(goal), Draw(order), _towards, episodes, horizon))
     return cases
 
 
@@ -540,6 +545,8 @@ def _kl_cases(generator: torch.Generator) -> list[tuple]:
     for count, size in ((1, 1), (3, 1), (4, 2), (2, 5), (6, 3)):
         mean = torch.randn(count, size, generator=generator)
         variance = 0.1 + 2 * torch.rand(count, size, generator=generator)
+        if count == 4:  # the prior itself, whose KL is 0, and one just beside it
+            mean[:2], variance[:2] = torch.tensor([[0.0], [0.02]]), 1.0
         cases.append((mean.requires_grad_(size > 2), variance.requires_grad_(size > 2)))
     return cases
 
@@ -784,6 +791,10 @@ def _losses_actor_untaught(value, policy, state, action, target, z):
     return critic_loss, actor_loss.detach()
 
 
+def _losses_exchanged(value, policy, state, action, target, z):
+    return pearl_losses(value, policy, state, action, target, z)[::-1]
+
+
 def _losses_taken_action(value, policy, state, action, target, z):
     critic_loss, _ = pearl_losses(value, policy, state, action, target, z)
     return critic_loss, -value(state, action, z.detach()).mean()
@@ -858,6 +869,14 @@ register(
                     "행위자의 손실에서 그래디언트를 모두 끊어, 행위자 자신도 배우지 못합니다. 끊을 것은 `z`뿐입니다. `policy(state, z)`가 고른 행동으로는 그래디언트가 흘러야 합니다.",
                     "The actor's loss has no gradient at all, so the actor itself learns nothing. Only `z` is to be cut off; through "
                     "the action of `policy(state, z)` the gradient has to flow.",
+                ),
+            ),
+            WrongAnswer(
+                "the two exchanged",
+                _losses_exchanged,
+                Bilingual(
+                    "두 손실의 순서가 바뀌었습니다. 크리틱의 손실이 먼저입니다.",
+                    "The two losses have changed places: the critic's comes first.",
                 ),
             ),
             WrongAnswer(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from course_lib.agents import dream
 from course_lib.agents.dream import bottleneck, information_gain
 from course_lib.bilingual import Bilingual
 from course_lib.lesson.exercise import Exercise, WrongAnswer, register
@@ -69,7 +70,8 @@ def _bound_cases(generator: torch.Generator) -> list[tuple]:
         guess = torch.rand(trials, problems, generator=generator) + 0.1
         guess[::2] *= possible[::2]  # every other decoder knows what is impossible
         cases.append((belief / belief.sum(dim=1, keepdim=True), guess / guess.sum(dim=1, keepdim=True)))
-    cases.append((torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0, 0.0]])))  # one that rules out the truth: −∞
+    rules_out_the_truth = torch.tensor([[1.0, 0.0], [0.5, 0.5]])  # in the first trial: −∞
+    cases.append((torch.tensor([[0.5, 0.5], [1.0, 0.0]]), rules_out_the_truth))
     return cases
 
 
@@ -770,12 +772,6 @@ def strangers_decoder_loss(code: Tensor, decoded: Tensor, seen: Tensor, noise: f
     return (distance * seen).sum() / seen.sum() / (2 * noise**2)
 
 
-def mended_decoder_loss(code: Tensor, decoded: Tensor, seen: Tensor, noise: float) -> Tensor:
-    """The same numbers; the gradient flows into the guesses alone."""
-    distance = ((decoded - code.detach()[:, None]) ** 2).sum(-1)  # (B, T + 1)
-    return (distance * seen).sum() / seen.sum() / (2 * noise**2)
-
-
 def _mended_cases(generator: torch.Generator) -> list[tuple]:
     """In turn: a gradient is asked for the code alone (where none may flow), for the guesses, and for both."""
     cases = []
@@ -812,7 +808,7 @@ register(
         difficulty=4,
         signature="mended_decoder_loss(code, decoded, seen, noise)",
         reference=_decoder_reference,
-        solution=mended_decoder_loss,
+        solution=dream.decoder_loss,
         why=Bilingual(
             "`detach`가 없으면 이 손실은 인코더도 움직입니다. 가장 쉬운 길은 모든 문제의 코드를 한 점으로 모으는 것입니다. 그러면 손실도 간격도 작지만 "
             "$z$에는 아무것도 남지 않습니다. 디코더가 인코더를 따라가야지, 인코더가 디코더를 따라가면 안 됩니다.",

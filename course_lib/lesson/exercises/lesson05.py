@@ -161,16 +161,19 @@ def seconds_to_target(seconds: Tensor, returns: Tensor, target: float) -> Tensor
 
 def _curve_cases(generator: torch.Generator) -> list[tuple]:
     cases = []
-    for curves, looks in ((4, 6), (4, 8), (6, 12), (8, 10)):
+    for curves, looks, target in ((6, 6, 0.75), (6, 8, 0.5), (8, 12, 0.75), (1, 10, 0.625)):
         seconds = (torch.rand(looks, generator=generator) + 0.5).cumsum(0)
-        returns = torch.rand(curves, looks, generator=generator) * 0.6
-        target = 0.75
-        returns[0, 1], returns[0, 2] = 0.8, 0.4  # reached, lost, and reached again for good
-        returns[0, 3:] = 0.8
-        returns[1, 2], returns[1, -1] = 0.79, 0.3  # reached, and lost at the end
-        returns[2, 2:] = 0.8  # reached and kept
-        returns[3, -1] = target  # reached just so, at the last look
-        cases.append((seconds, returns, target))
+        above = torch.rand(curves, looks, generator=generator) * 0.6 - 0.75  # by how much: all below so far
+        above[0, 1], above[0, 2] = 0.05, -0.35  # reached, lost, and reached again for good
+        above[0, 3:] = 0.05
+        if curves > 1:
+            above[1, 2], above[1, -1] = 0.04, -0.45  # reached, and lost at the end
+            above[2, 2:] = 0.05  # reached and kept
+            above[3] = 0.05  # there from the first look
+            above[4, -1] = 0.0  # reached just so, at the last look
+            above[5] = 0.05  # kept for several looks, lost for one, and reached again
+            above[5, 0] = above[5, -4 if looks > 6 else -3] = -0.2
+        cases.append((seconds, target + above, target))
     return cases
 
 
