@@ -17,7 +17,7 @@ import torch
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.lesson import cards
 from course_lib.lesson import exercise as engine
-from course_lib.lesson.compare import compact, difference, unchanged
+from course_lib.lesson.compare import compact, difference, gradients, unchanged
 from course_lib.lesson.exercise import Exercise, NotSolvedYet, WrongAnswer, check, hint, judge, validate
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -310,12 +310,83 @@ def test_a_gradient_too_many_is_said_where_gradients_matter():
         ]
 
     exercise = replace(CARRY, reference=distance, cases=leaves, wrong=())
-    assert outcome(follows_both, exercise) == "PASS"
+    assert judge(exercise, follows_both).passed == 2  # not where the target can take a gradient, and gets one
     strict = replace(exercise, gradients_matter=True)
     assert outcome(lambda guess, target: (target.detach() - guess) ** 2, strict) == "PASS"
     verdict = judge(strict, follows_both)
-    assert (verdict.outcome, verdict.passed) == ("FAIL", 2) and "missing `detach`" in verdict.message.en
+    assert (verdict.outcome, verdict.passed) == ("FAIL", 1) and "missing `detach`" in verdict.message.en
     assert judge(strict, lambda guess, target: distance(guess.detach(), target)).passed == 1
+
+
+def weighed(value, weight):
+    return (value * weight).sum(dim=1)
+
+
+def with_gradients(generator):
+    return [
+        tuple(torch.rand(count, 3, generator=generator).requires_grad_() for _ in range(2)) for count in (1, 2, 4)
+    ]
+
+
+TRAINED = replace(CARRY, reference=weighed, cases=with_gradients, wrong=(
+    WrongAnswer("no gradient", lambda value, weight: weighed(value, weight).detach(), words("none flows")),
+    WrongAnswer("weights cut off", lambda value, weight: weighed(value, weight.detach()), words("the weights are cut off")),
+))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda value, weight: weighed(value.detach(), weight), "gradient into `value`"),
+        (lambda value, weight: weighed(value, weight).detach().requires_grad_(), "gradient into `value`"),
+        (lambda value, weight: torch.tensor(weighed(value, weight).tolist(), requires_grad=True), "gradient into `value`"),
+        (lambda value, weight: weighed(value, weight) + weight.sum() - weight.detach().sum(), "gradient into `weight`"),
+        (lambda value, weight: weighed(value, weight) + 0 * (value - value).sqrt().sum(), "gradient into `value` is NaN"),
+        (lambda value, weight: weighed(changed_in_place(value), weight), "cannot be computed"),
+    ],
+    ids=("partly cut off", "a leaf of its own", "made anew", "one too many", "not a number", "changed in place"),
+)
+def test_right_numbers_with_a_wrong_gradient_fail(answer, said):
+    verdict = judge(TRAINED, answer)
+    assert (verdict.outcome, verdict.passed, verdict.mistake) == ("FAIL", 0, None)
+    assert said in verdict.message.en
+
+
+def changed_in_place(value):
+    """The same numbers; what the square's gradient needs is gone."""
+    root = value.sqrt()
+    same = root.square()
+    root.add_(1)
+    return same
+
+
+def test_a_right_gradient_passes_in_any_form():
+    assert outcome(lambda value, weight: torch.einsum("bi,bi->b", weight, value), TRAINED) == "PASS"
+    with torch.no_grad():  # a learner's notebook may be in any state
+        assert outcome(weighed, TRAINED) == "PASS"
+        assert outcome(lambda value, weight: weighed(value.detach(), weight), TRAINED) == "FAIL"
+
+
+def test_a_mistake_in_the_gradient_alone_is_recognised_by_it():
+    assert judge(TRAINED, lambda value, weight: weighed(value, weight.data)).mistake.name == "weights cut off"
+    assert judge(TRAINED, lambda value, weight: weighed(value, weight).data).mistake.name == "no gradient"
+    assert judge(TRAINED, lambda value, weight: weighed(value.data, weight)).mistake is None
+
+
+def test_gradients_of_nested_values_are_told_apart_by_argument_and_part():
+    value, weight = torch.tensor([1.0, 2.0]).requires_grad_(), torch.tensor([3.0, 5.0]).requires_grad_()
+    arguments = ({"w": weight}, 3, [value])
+    found = gradients({"b": (value * weight, 7), "a": value.sum().detach()}, arguments)
+    uneven = torch.cos(torch.arange(2.0))
+    assert found[0] == [] and found[2] == []
+    assert [len(inside) for inside in found[1]] == [1, 0, 1]
+    torch.testing.assert_close(found[1][0][0], uneven * value.detach())
+    torch.testing.assert_close(found[1][2][0], uneven * weight.detach())
+
+
+def test_numpy_where_a_gradient_is_needed_is_told_to_use_torch():
+    verdict = judge(TRAINED, lambda value, weight: torch.from_numpy((value.numpy() * weight.numpy()).sum(1)))
+    assert verdict.outcome == "ERROR" and "PyTorch's functions" in verdict.message.en
 
 
 def test_dtype_is_compared_only_where_it_matters():

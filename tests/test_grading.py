@@ -196,6 +196,18 @@ def test_answers_that_know_nothing_never_pass(exercise):
     assert status(exercise.id, ran(exercise.id, 3)) == "FAIL"
 
 
+def test_the_right_numbers_with_another_gradient_fail_here_as_in_the_lesson():
+    exercise = engine.find("2.2")
+    half = ran("2.2", lambda mean, variance: exercise.solution(mean.detach(), variance))
+    graded = verdict.status_of(exercise, half, 0)
+    assert graded.status == "FAIL" and "gradient into `mean`" in graded.message.en
+    right = json.loads(ran("2.2", exercise.solution)["written"][0])
+    for forged in (None, 3, {"list": []}, {"list": [{"list": [{"list": []}]}] * 2}, {"list": [3, None]}):
+        for written in right["runs"]:
+            written["gradients"] = forged
+        assert status("2.2", half | {"written": [json.dumps(right)]}) == "FAIL", forged
+
+
 @BY_ID
 def test_right_numbers_do_not_help_an_item_that_did_not_pass(exercise):
     right = ran(exercise.id, exercise.solution)

@@ -74,7 +74,7 @@ class Cases(NamedTuple):
     cases: list[tuple]
     inputs: str  # what ``probe`` is given
     digests: list[str]
-    expected: list[object]
+    expected: list[Run]
 
 
 @functools.cache
@@ -85,7 +85,7 @@ def fresh_cases(exercise_id: str, seed: int) -> Cases:
         return Cases([], "", [], [])
     cases = [case for draw in range(DRAWS) for case in engine.draw_cases(exercise, _case_seed(exercise_id, seed, draw))]
     written = [(exercise.seed, _pickled(case)) for case in cases]
-    expected = [engine.run_case(exercise, exercise.reference, case, shield=False).value for case in cases]
+    expected = [engine.run_case(exercise, exercise.reference, case, shield=False) for case in cases]
     digests = [wire.digest(pickle.loads(arguments)) for _, arguments in written]
     return Cases(cases, base64.b64encode(pickle.dumps(written)).decode(), digests, expected)
 
@@ -122,7 +122,7 @@ def status_of(exercise: Exercise, happened: dict, seed: int) -> Graded:
         if not isinstance(found, dict) or found.get("exercise") != exercise.id:
             return Graded(exercise, "FAIL", FORGED)
         return _judged(exercise, found, happened, seed)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return Graded(exercise, "FAIL", UNREADABLE)
 
 
@@ -161,15 +161,15 @@ def _judged(exercise: Exercise, found: dict, happened: dict, seed: int) -> Grade
     if len(found["runs"]) != len(fresh.cases):
         return Graded(exercise, "FAIL", UNREADABLE)
     runs = [
-        _run_from(exercise, written, digest, value)
-        for written, digest, value in zip(found["runs"], fresh.digests, fresh.expected, strict=True)
+        _run_from(exercise, written, digest, expected)
+        for written, digest, expected in zip(found["runs"], fresh.digests, fresh.expected, strict=True)
     ]
     if any(out_of_memory(written.get("error", {})) for written in found["runs"]):
         return Graded(exercise, *KILLED["memory"])
     return _from_engine(_verdict(exercise, fresh, runs))
 
 
-def _run_from(exercise: Exercise, written: dict, digest: str, expected: object) -> Run:
+def _run_from(exercise: Exercise, written: dict, digest: str, expected: Run) -> Run:
     """A run as the engine knows it, from what the probe wrote."""
     printed = str(written.get("printed", ""))[: engine.MOST_PRINTED]
     if "error" in written:
@@ -184,18 +184,18 @@ def _run_from(exercise: Exercise, written: dict, digest: str, expected: object) 
                 f"{message.ko} 채점은 답 셀만 가져갑니다. 필요한 것은 모두 답 셀 안에 쓰십시오.",
                 f"{message.en} Only answer cells are taken for grading: write all that is needed into them.",
             )
-        return Run("error", None, printed, message, kind)
-    value = wire.decode(written["value"], wire.dataclasses_in(expected))
+        return Run("error", None, printed, engine.with_advice(message, str(problem.get("text"))), kind)
+    value = wire.decode(written["value"], wire.dataclasses_in(expected.value))
     if value is ...:
         return Run("todo", None, printed)
     changed = not exercise.may_change_inputs and written["inputs"] != digest
-    return Run("changed" if changed else "value", value, printed)
+    return Run("changed" if changed else "value", value, printed, gradients=wire.decode(written["gradients"]))
 
 
 def _verdict(exercise: Exercise, fresh: Cases, runs: list[Run]) -> Verdict:
     """The engine's judgement of runs that were made elsewhere."""
     with torch.no_grad():
-        findings = [engine.examine(exercise, run, value) for run, value in zip(runs, fresh.expected, strict=True)]
+        findings = [engine.examine(exercise, *pair) for pair in zip(runs, fresh.expected, strict=True)]
     passed = sum(finding is None for finding in findings)
     if passed == len(runs):
         return Verdict(exercise, "PASS", passed, passed)
@@ -206,7 +206,7 @@ def _verdict(exercise: Exercise, fresh: Cases, runs: list[Run]) -> Verdict:
         exercise, outcome, passed, len(runs), message,
         mistake=None if outcome == "TODO" else engine.recognise(exercise, fresh.cases, runs),
         call=engine.call_text(exercise, fresh.cases[first]),
-        expected=engine.compact(fresh.expected[first]),
+        expected=engine.compact(fresh.expected[first].value),
         got=engine.compact(run.value) if run.kind in {"value", "changed"} else "",
         printed=run.printed,
     )  # fmt: skip

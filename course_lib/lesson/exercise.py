@@ -36,7 +36,7 @@ import torch
 import course_lib
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.lesson import cards
-from course_lib.lesson.compare import PLAIN_NUMBERS, Difference, compact, difference, unchanged
+from course_lib.lesson.compare import PLAIN_NUMBERS, Difference, compact, difference, gradients, unchanged
 from course_lib.lesson.progress import progress_table, record_check, record_hint
 
 SYMBOLS = {"PASS": ("✓", "good"), "FAIL": ("✗", "bad"), "ERROR": ("⚠", "bad"), "TODO": ("…", "careful")}
@@ -84,7 +84,7 @@ class Exercise:
     tolerance: float = 1e-5
     dtype_matters: bool = False
     indices_matter: bool = False  # integers say places in a table, where a float that equals one is of no use
-    gradients_matter: bool = False  # a gradient that flows where the reference has none is a mistake
+    gradients_matter: bool = False  # a value with a gradient where the reference's has none is a mistake
     may_change_inputs: bool = False  # a function that is meant to work in place, as a training step does
 
     @property
@@ -331,6 +331,7 @@ class Run(NamedTuple):
     printed: str
     message: Bilingual | None = None  # of an error
     error: type | None = None
+    gradients: list | tuple = ()  # of a value, into the arguments: see :func:`course_lib.lesson.compare.gradients`
 
 
 def judge(exercise: Exercise, answer: object, seed: int | None = None) -> Verdict:
@@ -346,8 +347,8 @@ def judge(exercise: Exercise, answer: object, seed: int | None = None) -> Verdic
             en=f"A function is needed: pass its name without brackets. Got a {type(answer).__name__}.",
         ))
     runs = [run_case(exercise, answer, case) for case in cases]
-    expected = [run_case(exercise, exercise.reference, case, shield=False).value for case in cases]
-    findings = [examine(exercise, run, value) for run, value in zip(runs, expected, strict=True)]
+    expected = [run_case(exercise, exercise.reference, case, shield=False) for case in cases]
+    findings = [examine(exercise, *pair) for pair in zip(runs, expected, strict=True)]
     passed = sum(finding is None for finding in findings)
     if passed == len(cases):
         return Verdict(exercise, "PASS", passed, passed)
@@ -358,7 +359,7 @@ def judge(exercise: Exercise, answer: object, seed: int | None = None) -> Verdic
         exercise, outcome, passed, len(cases), message,
         mistake=None if outcome == "TODO" else recognise(exercise, cases, runs),
         call=call_text(exercise, cases[first]),
-        expected=compact(expected[first]),
+        expected=compact(expected[first].value),
         got=compact(run.value) if run.kind in {"value", "changed"} else "",
         printed=run.printed,
     )
@@ -413,8 +414,9 @@ def run_case(exercise: Exercise, answer: Callable, case: tuple, shield: bool = T
     given = copy.deepcopy(case)
     printed = io.StringIO()
     try:
-        with _own_random_numbers(exercise.seed), _captured(printed):
+        with _own_random_numbers(exercise.seed), _captured(printed), torch.enable_grad():
             value = answer(*given)
+            sent_back = gradients(value, given)
     except Exception as problem:
         if not shield:
             raise
@@ -424,7 +426,7 @@ def run_case(exercise: Exercise, answer: Callable, case: tuple, shield: bool = T
     if value is ...:
         return Run("todo", None, printed.getvalue())
     altered = not exercise.may_change_inputs and not unchanged(case, given)
-    return Run("changed" if altered else "value", value, printed.getvalue())
+    return Run("changed" if altered else "value", value, printed.getvalue(), gradients=sent_back)
 
 
 @contextlib.contextmanager
@@ -488,7 +490,19 @@ def _failed_run(problem: BaseException, printed: str) -> Run:
         where_ko = f"{line}번째 줄" + (f" `{text}`" if text else "")
         where_en = f"line {line}" + (f" `{text}`" if text else "")
         message = Bilingual(ko=f"{where_ko}에서 오류: `{said}`", en=f"error in {where_en}: `{said}`")
-    return Run("error", None, printed, message, type(problem))
+    return Run("error", None, printed, with_advice(message, str(problem)), type(problem))
+
+
+def with_advice(message: Bilingual, said: str) -> Bilingual:
+    """An error's sentence, and what to do where the advice in PyTorch's own text would lead astray."""
+    if "numpy() on Tensor that requires grad" not in said:
+        return message
+    return Bilingual(
+        ko=f"{message.ko} NumPy로 계산하면 그래디언트가 끊기고, `detach`를 하면 오류는 사라져도 학습이 되지 않습니다. "
+           "PyTorch 함수로 계산하십시오.",
+        en=f"{message.en} NumPy passes no gradient on, and with `detach` the error is gone and so is the learning. "
+           "Compute it with PyTorch's functions.",
+    )
 
 
 @functools.cache
@@ -505,8 +519,8 @@ def _is_library(filename: str) -> bool:
     return Path(filename).resolve().as_posix().startswith(_library_folders())
 
 
-def examine(exercise: Exercise, run: Run, expected: object) -> tuple[str, Bilingual] | None:
-    """None where a run is right, else the outcome and a sentence."""
+def examine(exercise: Exercise, run: Run, expected: Run) -> tuple[str, Bilingual] | None:
+    """None where a run does what the reference's does, else the outcome and a sentence."""
     if run.kind == "todo":
         return "TODO", not_written(exercise)
     if run.kind == "error":
@@ -518,7 +532,7 @@ def examine(exercise: Exercise, run: Run, expected: object) -> tuple[str, Biling
             en="The function changed its own arguments in place. Work on a copy, or make a new value. "
                "Look for `+=` and for methods that end in `_`, such as `detach_()`.",
         )
-    if run.value is None and expected is not None:
+    if run.value is None and expected.value is not None:
         if run.printed.strip():
             return "FAIL", Bilingual(
                 ko="결과를 출력(print)만 하고 돌려주지 않았습니다. `print` 대신 `return`을 쓰십시오.",
@@ -528,8 +542,11 @@ def examine(exercise: Exercise, run: Run, expected: object) -> tuple[str, Biling
             ko="함수가 None을 돌려주었습니다. `return`이 빠지지 않았는지 보십시오.",
             en="The function returned None. Look for a missing `return`.",
         )
-    found = _difference(exercise, expected, run.value)
-    return None if found is None else ("FAIL", found.message)
+    found = _difference(exercise, expected.value, run.value)
+    if found is not None:
+        return "FAIL", found.message
+    sentence = _wrong_gradient(exercise, expected.gradients, run.gradients)
+    return None if sentence is None else ("FAIL", sentence)
 
 
 def _difference(exercise: Exercise, expected: object, got: object) -> Difference | None:
@@ -541,6 +558,41 @@ def _difference(exercise: Exercise, expected: object, got: object) -> Difference
         indices_matter=exercise.indices_matter,
         gradients_matter=exercise.gradients_matter,
     )
+
+
+def _wrong_gradient(exercise: Exercise, expected: list, got: list) -> Bilingual | None:
+    """A sentence where a gradient that the reference sends back is not the same in two runs of equal values."""
+    for wanted, given in zip(expected, got, strict=True):
+        if not wanted:  # a gradient that flows where none may has been found by then, where it matters
+            continue
+        if given is None:
+            return Bilingual(
+                ko="숫자는 맞지만 그래디언트를 계산할 수 없습니다. 그래디언트에 필요한 값을 도중에 제자리에서(in-place) "
+                   "바꾸지 않았는지 보십시오.",
+                en="The numbers are right, but their gradient cannot be computed. Look for a value that it needs "
+                   "and that was changed in place on the way.",
+            )
+        for position, slopes in enumerate(wanted):
+            # A slope is a difference of numbers that are each right to within the tolerance.
+            found = difference(slopes, given[position] if given else None, tolerance=10 * exercise.tolerance)
+            if found is None:
+                continue
+            name = _argument_names(exercise, len(wanted))[position]
+            if found.kind == "nan":
+                return Bilingual(
+                    ko=f"숫자는 맞지만 `{name}`에 흐르는 그래디언트가 NaN입니다. 쓰지 않는 자리에서도 0으로 나누거나 0의 로그, "
+                       "제곱근을 구하지 않았는지 보십시오.",
+                    en=f"The numbers are right, but the gradient into `{name}` is NaN. Look for a division by 0, or a "
+                       "logarithm or square root of 0, also at places that are not used in the end.",
+                )
+            return Bilingual(
+                ko=f"숫자는 맞지만 `{name}`에 흐르는 그래디언트가 다릅니다. 계산 도중에 `detach`나 `.item()`, "
+                   "`torch.tensor(…)`로 그래디언트를 끊지 않았는지, 식에 들어가지 않는 자리에도 그래디언트가 흐르지 않는지 보십시오.",
+                en=f"The numbers are right, but the gradient into `{name}` is not. Look for a `detach`, `.item()` or "
+                   "`torch.tensor(…)` that cuts it off on the way, or for places that have no part in the formula and "
+                   "still get a gradient.",
+            )
+    return None
 
 
 def recognise(exercise: Exercise, cases: list[tuple], runs: list[Run]) -> WrongAnswer | None:
@@ -555,8 +607,11 @@ def recognise(exercise: Exercise, cases: list[tuple], runs: list[Run]) -> WrongA
 def _same_run(exercise: Exercise, one: Run, other: Run) -> bool:
     if one.kind != other.kind or one.error is not other.error:
         return False
-    if one.kind == "error" or _difference(exercise, one.value, other.value) is None:
+    if one.kind == "error":
         return True
+    if _difference(exercise, one.value, other.value) is None:
+        through = [[part == [] for part in run.gradients] for run in (one, other)]
+        return through[0] == through[1] and _wrong_gradient(exercise, one.gradients, other.gradients) is None
     # A named mistake may give a 0-d tensor where the learner gave a plain number.
     # It then lets no gradient flow, so it is not one that lets too much of it flow.
     leaks = exercise.gradients_matter and getattr(one.value, "requires_grad", False)
@@ -567,16 +622,20 @@ def _same_run(exercise: Exercise, one: Run, other: Run) -> bool:
 def call_text(exercise: Exercise, case: tuple) -> str:
     """A case as a learner reads it: the function's name, and each argument on a line of its own."""
     name = exercise.signature.split("(")[0].strip()
-    try:
-        names = list(inspect.signature(exercise.reference).parameters)
-    except (TypeError, ValueError):
-        names = []
-    labels = names if len(names) == len(case) else [f"argument {index + 1}" for index in range(len(case))]
+    labels = _argument_names(exercise, len(case))
     lines = [
         f"{label} = " + compact(value).replace("\n", "\n    ")
         for label, value in zip(labels, case, strict=True)
     ]
     return f"{name}({', '.join(labels)})\n" + textwrap.indent("\n".join(lines), "  ")
+
+
+def _argument_names(exercise: Exercise, count: int) -> list[str]:
+    try:
+        names = list(inspect.signature(exercise.reference).parameters)
+    except (TypeError, ValueError):
+        names = []
+    return names if len(names) == count else [f"argument {index + 1}" for index in range(count)]
 
 
 def _verdict_card(verdict: Verdict) -> str:
@@ -715,6 +774,11 @@ def _ignorant_functions(exercise: Exercise) -> dict[str, Callable]:
         "the right numbers in a wrong shape": mapped(lambda part: part[None]),
         "an exception": raising,
     }
+    runs = [run_case(exercise, exercise.reference, case, shield=False) for case in draw_cases(exercise)]
+    if any(any(run.gradients) for run in runs):
+        guesses["the right numbers with a gradient that leads nowhere"] = mapped(
+            lambda part: part.detach().requires_grad_(part.requires_grad)
+        )
     has_tensor = any(isinstance(part, torch.Tensor) and part.numel() for part in case)
     if has_tensor and not exercise.may_change_inputs:
         guesses["the right numbers, inputs changed in place"] = in_place

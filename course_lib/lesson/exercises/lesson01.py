@@ -103,6 +103,10 @@ def _input_without_done(sensed, action, reward, done, actions):
     return torch.cat([read[..., :-1], torch.zeros_like(read[..., -1:])], dim=-1)
 
 
+def _input_of_actions_that_occur(sensed, action, reward, done, actions):
+    return rl2_input(sensed, action, reward, done, int(action.max()) + 1)  # what `F.one_hot(action)` takes
+
+
 def _input_kind_of_feedforward(sensed, action, reward, done, actions):
     return torch.cat([sensed, torch.zeros(*sensed.shape[:2], actions + 2)], dim=-1)
 
@@ -192,6 +196,14 @@ register(
                 Bilingual(
                     "에피소드가 끝났다는 신호가 늘 0입니다. 그러면 정책은 탐험이 끝났는지 알 수 없습니다.",
                     "The signal that an episode ended is always 0. Then the policy can't know that exploration is over.",
+                ),
+            ),
+            WrongAnswer(
+                "as wide as the largest action that occurs",
+                _input_of_actions_that_occur,
+                Bilingual(
+                    "`F.one_hot(action)`에 행동의 수를 주지 않으면, 이 배치에 나온 가장 큰 번호까지만 열이 생깁니다. `F.one_hot(action, actions)`로 쓰십시오.",
+                    "Without the number of actions, `F.one_hot(action)` has columns up to the largest one that occurs in this batch. Write `F.one_hot(action, actions)`.",
                 ),
             ),
             WrongAnswer(

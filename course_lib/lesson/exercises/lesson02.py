@@ -145,6 +145,18 @@ def redrawn_at_each_step(world, draw, act, episodes, horizon):
     return experiences
 
 
+def _sampling_redrawn_without_news(world, draw, act, episodes, horizon):
+    experiences = []
+    for _ in range(episodes):
+        state, before = world.reset(), list(experiences)
+        for _ in range(horizon):
+            action = act(state, draw(before))
+            reward, arrived = world.step(action)
+            experiences.append((state, arrived, action, reward))
+            state = arrived
+    return experiences
+
+
 def _sampling_once(world, draw, act, episodes, horizon):
     experiences = []
     z = draw(experiences)
@@ -250,6 +262,15 @@ register(
                     "스텝마다 $z$를 다시 뽑았습니다. 강의의 5번 줄 그대로입니다. 사후 샘플링은 에피소드가 시작할 때만 뽑습니다.",
                     "This draws $z$ again at each step, as line 5 of the lecture does. Posterior sampling draws when "
                     "an episode begins.",
+                ),
+            ),
+            WrongAnswer(
+                "drawn again at each step, from what came before the episode",
+                _sampling_redrawn_without_news,
+                Bilingual(
+                    "스텝마다 $z$를 다시 뽑았습니다. 앞 에피소드까지의 경험만 쓰더라도 뽑을 때마다 다른 $z$가 나옵니다. 에피소드가 시작할 때 한 번만 뽑으십시오.",
+                    "This draws $z$ again at each step. Even from nothing but earlier episodes each draw is another $z$. "
+                    "Draw once, when an episode begins.",
                 ),
             ),
             WrongAnswer(
@@ -602,6 +623,10 @@ def _kl_of_log_variances(mean, variance):
     return kl_to_prior(mean, variance.exp())
 
 
+def _kl_clamped(mean, variance):
+    return kl_to_prior(mean, variance).clamp(min=0.01)
+
+
 def _kl_without_gradient(mean, variance):
     return kl_to_prior(mean.detach(), variance.detach())
 
@@ -699,6 +724,15 @@ register(
                 Bilingual(
                     "`variance`를 $\\ln \\sigma^2$으로 여겼습니다. VAE 코드에서 흔한 모양이지만, 여기서 받는 것은 $\\sigma^2$ 자체입니다.",
                     "`variance` is taken for $\\ln \\sigma^2$, as code of VAEs often has it. Here it is $\\sigma^2$ itself.",
+                ),
+            ),
+            WrongAnswer(
+                "never below a hundredth",
+                _kl_clamped,
+                Bilingual(
+                    "작은 값을 잘라 올렸습니다(clamp). 사후 분포가 사전 분포와 같으면 정확히 0이고, 그 가까이에서는 아주 작은 양수입니다.",
+                    "Small values are clamped. Where the posterior is the prior it is exactly 0, and close to it a tiny "
+                    "positive number.",
                 ),
             ),
             WrongAnswer(
@@ -919,16 +953,18 @@ def mended_product(mean: Tensor, variance: Tensor, seen: Tensor) -> tuple[Tensor
 
 
 def _seen_cases(generator: torch.Generator) -> list[tuple]:
-    """In the last two a gradient is asked for, as the encoder's factors come with one."""
+    """The last two are as in training: the encoder's factors come with a gradient, left-out places hold some too."""
     cases = []
     for count, factors, size in ((1, 2, 1), (3, 5, 1), (2, 8, 2), (4, 20, 1), (3, 12, 5)):
+        training = factors > 8
         mean = torch.randn(count, factors, size, generator=generator)
         variance = 0.2 + 2 * torch.rand(count, factors, size, generator=generator)
         seen = torch.rand(count, factors, generator=generator) < 0.5
         seen[:, 0], seen[:, -1] = True, False  # the prior is always there, the last step never
-        mean[~seen], variance[~seen] = 0.0, 1.0  # what stands in places not yet filled
+        if not training:
+            mean[~seen], variance[~seen] = 0.0, 1.0  # what stands in places not yet filled
         mean[:, 0], variance[:, 0] = 0.0, 1.0
-        cases.append((mean.requires_grad_(factors > 8), variance.requires_grad_(factors > 8), seen))
+        cases.append((mean.requires_grad_(training), variance.requires_grad_(training), seen))
     return cases
 
 
@@ -965,6 +1001,12 @@ def _seen_inverted(mean, variance, seen):
 def _seen_with_prior(mean, variance, seen):
     precision = seen[..., None] / variance
     together = 1 / (1 + precision.sum(dim=1))
+    return together * (precision * mean).sum(dim=1), together
+
+
+def _seen_by_subtraction(mean, variance, seen):
+    precision = 1 / variance
+    together = 1 / (precision.sum(dim=1) - (~seen).sum(dim=1, keepdim=True))
     return together * (precision * mean).sum(dim=1), together
 
 
@@ -1063,6 +1105,15 @@ register(
                 Bilingual(
                     "정밀도에 1을 더했습니다. 사전 분포는 벌써 첫 자리에 있으므로 두 번 곱한 셈입니다.",
                     "A precision of 1 is added. The prior stands in the first place already, so it is multiplied in twice.",
+                ),
+            ),
+            WrongAnswer(
+                "a prior subtracted for each empty place",
+                _seen_by_subtraction,
+                Bilingual(
+                    "빈자리마다 정밀도 1을 뺐습니다. 빈자리에 평균 0과 분산 1이 들어 있을 때에만 맞습니다. 학습할 때는 그 자리에 다른 수가 들어 있습니다.",
+                    "A precision of 1 is subtracted for each empty place. That is right only while it holds mean 0 and "
+                    "variance 1; in training other numbers stand there.",
                 ),
             ),
             WrongAnswer("no gradient reaches the encoder", _seen_without_gradient, PRODUCT_TEACHES_NOTHING),

@@ -127,6 +127,11 @@ def _bound_log_of_mean(belief, guess):
     return math.log(belief.shape[1]) + (belief * guess).sum(dim=1).log().mean()
 
 
+def _bound_of_finite_trials(belief, guess):
+    log_guess = torch.special.xlogy(belief, guess).sum(dim=1)
+    return math.log(belief.shape[1]) + log_guess[log_guess.isfinite()].mean()
+
+
 def _bound_not_a_number(belief, guess):
     return math.log(belief.shape[1]) + (belief * guess.log()).sum(dim=1).mean()
 
@@ -200,6 +205,14 @@ register(
                 Bilingual(
                     "확률을 먼저 평균하고 로그를 취했습니다. 옌센 부등식에 따라 더 커지고, 하한이 아니게 됩니다.",
                     "The chances were averaged before the logarithm. By Jensen's inequality that is larger, and no lower bound any more.",
+                ),
+            ),
+            WrongAnswer(
+                "infinite trials left out",
+                _bound_of_finite_trials,
+                Bilingual(
+                    "$-\\infty$인 트라이얼을 평균에서 뺐습니다. 그러면 사실을 불가능하다고 한 디코더가 벌을 받지 않습니다. 평균도 $-\\infty$여야 합니다.",
+                    "Trials of $-\\infty$ are left out of the mean, so a decoder that calls the truth impossible pays nothing. The mean has to be $-\\infty$, too.",
                 ),
             ),
             WrongAnswer(

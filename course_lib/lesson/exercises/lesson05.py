@@ -230,6 +230,10 @@ def _target_strictly_above(seconds, returns, target):
     return torch.where(kept[:, -1], seconds[kept.int().argmax(dim=1)], math.inf)
 
 
+def _target_always_the_same(seconds, returns, target):
+    return seconds_to_target(seconds, returns, 0.75)
+
+
 def _target_place(seconds, returns, target):
     found = seconds_to_target(seconds, returns, target)
     return torch.where(found.isinf(), found, torch.searchsorted(seconds, found).float())
@@ -321,6 +325,14 @@ register(
                 Bilingual(
                     "목표와 똑같은 리턴을 실패로 셌습니다. 목표에 이른 것이므로 `>`가 아니라 `>=`입니다.",
                     "A return of just the target counts as a failure. It is at the target: use `>=`, not `>`.",
+                ),
+            ),
+            WrongAnswer(
+                "0.75 whatever the target",
+                _target_always_the_same,
+                Bilingual(
+                    "목표를 0.75로 적어 두었습니다. 태스크마다 목표가 다르므로 인자 `target`을 쓰십시오.",
+                    "0.75 is written into it. Each task has a target of its own: use the argument `target`.",
                 ),
             ),
             WrongAnswer(
