@@ -12,7 +12,7 @@ import pickle
 import reprlib
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import get_args, get_type_hints
@@ -31,10 +31,56 @@ from course_lib.tasks import Trials, make_task, named_options
 
 @dataclass(frozen=True)
 class Method:
-    """A way to train: the generator, and its settings by task, or by a task's size where sizes differ in them."""
+    """A way to train: the generator, and its settings by task, or by a task's size where sizes differ in them.
+
+    Attributes:
+        train: called as ``train(task, settings, generator, resume)``; yields snapshots.
+        settings: name of a task → the method's settings there, a dataclass.
+    Raises:
+        CourseError: ``train`` can't be called so, or the settings are of another kind.
+    """
 
     train: Callable[..., Iterator[Snapshot]]
     settings: dict
+
+    def __post_init__(self) -> None:
+        if not accepts(self.train, "task", "settings", "generator", "resume"):
+            got = signature_of(self.train)
+            raise CourseError(
+                Bilingual(
+                    "방법은 인자 네 개를 차례로 받는 함수여야 합니다: "
+                    f"`def my_method(task, settings, generator, resume=None)`. 받은 것: {got}.",
+                    "A method must be a function of four arguments in this order: "
+                    f"`def my_method(task, settings, generator, resume=None)`. Got {got}.",
+                )
+            )
+        known = isinstance(self.settings, dict) and self.settings
+        if not known or not all(is_dataclass(one) and not isinstance(one, type) for one in self.settings.values()):
+            raise CourseError(
+                Bilingual(
+                    "방법의 설정은 태스크의 이름과 데이터클래스로 된 dict여야 합니다. "
+                    f'`{{"homework-map": PlanSettings()}}`처럼 주십시오. 받은 것: {reprlib.repr(self.settings)}.',
+                    "The settings of a method must be a dict of names of tasks and dataclasses. Give "
+                    f'`{{"homework-map": PlanSettings()}}` or the like. Got {reprlib.repr(self.settings)}.',
+                )
+            )
+
+
+def accepts(function: object, *arguments: object) -> bool:
+    """Whether it is a function that can be called with so many arguments."""
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError:  # no function, or one of other arguments
+        return False
+    except ValueError:  # one written in C that does not say
+        return True
+    return True
+
+
+def signature_of(function: object) -> str:
+    """A function's name and arguments, or the type of something else."""
+    name = getattr(function, "__name__", type(function).__name__)
+    return f"`{name}{inspect.signature(function)}`" if callable(function) else f"`{name}`"
 
 
 METHODS = {
@@ -154,7 +200,8 @@ def stream(
         overrides: settings to replace, such as ``updates=50``.
     Raises:
         CourseError: unknown method, task, option of the task, setting, device or function; a seed or the value of a
-            setting that can't be; a checkpoint that is none, or one of another method or task.
+            setting that can't be; a checkpoint that is none, or one of another method or task. And when the first
+            snapshot is asked for: the method yields none.
     """
     settings = method_settings(method, task, **overrides)
     made = make_task(task)
@@ -178,7 +225,28 @@ def stream(
             )
         )
     functions = checked_functions(method, functions or {})
-    return METHODS[method].train(made, settings, seeded(seed, device), resume, **functions)
+    train = METHODS[method].train
+    return with_a_first(train(made, settings, seeded(seed, device), resume, **functions), signature_of(train))
+
+
+def with_a_first(snapshots: Iterator[Snapshot], method: str) -> Iterator[Snapshot]:
+    """What a method yields, if the first of it is a snapshot.
+
+    Raises:
+        CourseError: the method returns something instead, or yields nothing, or something else.
+    """
+    first = next(snapshots, None) if isinstance(snapshots, Iterator) else None
+    if not isinstance(first, Snapshot):
+        raise CourseError(
+            Bilingual(
+                f"방법 {method}이(가) 스냅샷을 내놓지 않았습니다. 적어도 한 번, 처음에는 학습하기 전에 "
+                "`yield look(...)`으로 내놓으십시오. `return`이 아니라 `yield`입니다.",
+                f"The method {method} gave no snapshot. Yield at least one `look(...)`, the first before training: "
+                "`yield`, not `return`.",
+            )
+        )
+    yield first
+    yield from snapshots
 
 
 def seeded(seed: int, device: str) -> torch.Generator:

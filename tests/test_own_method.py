@@ -11,7 +11,7 @@ import torch
 from course_lib import results, training
 from course_lib.bilingual import CourseError
 from course_lib.lesson import cards, head_to_head
-from course_lib.lesson.head_to_head import look, own_method
+from course_lib.lesson.head_to_head import look
 from course_lib.tasks import Tables, TableTask, TrialShape, make_task
 from course_lib.training import Method
 
@@ -49,10 +49,9 @@ def looking(policy):
 
 
 def test_a_method_of_ones_own_is_trained_as_the_others_are(monkeypatch):
-    monkeypatch.setitem(training.METHODS, "any-arm", own_method(any_arm, {"revealing-arm": Settings()}))
-    monkeypatch.setitem(training.METHODS, "bare", Method(any_arm, {"revealing-arm": Settings()}))
-    (own, bare) = ([s.metrics for s in training.stream(name, TASK.name, seed=3)] for name in ("any-arm", "bare"))
-    assert own == bare and len(own) == 3
+    monkeypatch.setitem(training.METHODS, "any-arm", Method(any_arm, {"revealing-arm": Settings()}))
+    own = [snapshot.metrics for snapshot in training.stream("any-arm", TASK.name, seed=3)]
+    assert own == [one.metrics for one in any_arm(TASK, Settings(), training.seeded(3, "cpu"))] and len(own) == 3
     assert results.train_cell(results.Cell("any-arm", TASK.name, 3))["test_return"] == own[-1]["test_return"]
     (first, *_) = training.stream("any-arm", TASK.name, functions={"pull": lambda arm: pulling(3)})
     assert (first.trials.action[first.trials.valid] == 3).all()  # a function of its own reaches it
@@ -76,7 +75,7 @@ def yielding_numbers(task, settings, generator, resume=None):
 
 @pytest.mark.parametrize("train", [nothing_yielded, returning, returning_nothing, yielding_numbers])
 def test_a_method_without_a_snapshot_is_said(train, monkeypatch):
-    monkeypatch.setitem(training.METHODS, "mine", own_method(train, {"revealing-arm": Settings()}))
+    monkeypatch.setitem(training.METHODS, "mine", Method(train, {"revealing-arm": Settings()}))
     with pytest.raises(CourseError, match="Yield at least one `look") as raised:
         results.train_cell(results.Cell("mine", TASK.name, 0))
     assert train.__name__ in raised.value.message.ko and "내놓지 않았습니다" in raised.value.message.ko
@@ -89,7 +88,7 @@ def of_three(task, settings, generator):
 @pytest.mark.parametrize("train, got", [(of_three, "of_three(task, settings, generator)"), (5, "int"), (lambda: 0, "()")])
 def test_a_method_of_other_arguments_is_said(train, got):
     with pytest.raises(CourseError) as raised:
-        own_method(train, {"revealing-arm": Settings()})
+        Method(train, {"revealing-arm": Settings()})
     for message in raised.value.message:
         assert "def my_method(task, settings, generator, resume=None)" in message and got in message
 
@@ -97,7 +96,7 @@ def test_a_method_of_other_arguments_is_said(train, got):
 @pytest.mark.parametrize("settings", [{}, None, Settings(), {"map": Settings}, {"map": {"updates": 3}}])
 def test_settings_of_another_kind_are_said(settings):
     with pytest.raises(CourseError, match="names of tasks and dataclasses"):
-        own_method(any_arm, settings)
+        Method(any_arm, settings)
 
 
 # -- policies -------------------------------------------------------------------------------------------------

@@ -45,10 +45,16 @@ SAME_MEANING: dict[str, dict[str, str]] = {
         "return math.log(possible.shape[1]) - still_possible.log().mean()": "the last axis is axis 1",
         "still_possible = possible.sum(dim=1).float()": "the last axis is axis 1",
     },
+    "2.3": {
+        "return 0.5 * (mean ** 2 + variance - 1 - variance.log()).sum(dim=1)": "the last axis is axis 1",
+    },
     "3.1": {
         "log_guess = torch.special.xlogy(belief, guess).sum(dim=1)": "the last axis is axis 1",
         "return math.log(belief.shape[1]) + log_guess.mean()": "the last axis is axis 1",
         "return math.log(guess.shape[-1]) + log_guess.mean()": "the two arguments have the same shape",
+    },
+    "3.4": {
+        "return (code ** 2).sum(1).mean() / (2 * noise ** 2)": "the last axis is axis 1",
     },
     "4.1": {
         "return (informed.gather(-1, came) - guessed.gather(-1, came))[..., -1]": "the last axis has one entry",

@@ -6,11 +6,8 @@ settings that the method has today, so that no row mixes two versions of a metho
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import is_dataclass
-from functools import wraps
 from itertools import combinations
 from statistics import median
 
@@ -33,7 +30,7 @@ from course_lib.lesson.results import NOT_RUN, image_of
 from course_lib.lesson.start import figures_folder, lost, recorded
 from course_lib.results import Cell, read_result
 from course_lib.tasks import TASKS, TableTask, Trials, make_task, play
-from course_lib.training import METHODS, Method
+from course_lib.training import METHODS, accepts, signature_of
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, OKABE_ITO, SOFT, hangul_font
 from course_lib.views.side_by_side import still
 
@@ -601,7 +598,7 @@ def what_a_method_needs() -> None:
             "What is asked for now; 0 is exploration. `running.symbol` is what is sensed now, `running.reward` the last "
             "reward.",
         )),
-        ("METHODS[name] = own_method(method, {task: settings})", Bilingual(
+        ("METHODS[name] = Method(method, {task: settings})", Bilingual(
             "이 한 줄을 쓰면 `stream`과 표가 방법을 이름으로 찾습니다.",
             "By this line `stream` and the table find the method under its name.",
         )),
@@ -612,63 +609,6 @@ def what_a_method_needs() -> None:
 def show_rows(rows: list[tuple[str, Bilingual]]) -> None:
     """Code at the left, and what it is at the right."""
     cards.show(cards.table((), [(f"<code>{code}</code>", cards.words(said)) for code, said in rows]))
-
-
-def own_method(train: Callable, settings: dict) -> Method:
-    """A method of one's own, as ``METHODS`` holds them, whose mistakes are said in a sentence.
-
-    Args:
-        train: called as ``train(task, settings, generator, resume)``; yields snapshots, such as ``look`` makes.
-        settings: name of a task → the method's settings there, a dataclass.
-    Raises:
-        CourseError: ``train`` can't be called so, or the settings are of another kind. And once it runs: it yields no
-            snapshot.
-    """
-    if not takes(train, "task", "settings", "generator", "resume"):
-        raise CourseError(
-            Bilingual(
-                "방법은 인자 네 개를 차례로 받는 함수여야 합니다: `def my_method(task, settings, generator, resume=None)`. "
-                f"받은 것: {signature_of(train)}.",
-                "A method must be a function of four arguments in this order: "
-                f"`def my_method(task, settings, generator, resume=None)`. Got {signature_of(train)}.",
-            )
-        )
-    known = isinstance(settings, dict) and settings
-    if not known or not all(is_dataclass(one) and not isinstance(one, type) for one in settings.values()):
-        raise CourseError(
-            Bilingual(
-                "방법의 설정은 태스크의 이름과 데이터클래스로 된 dict여야 합니다. "
-                f'`{{"homework-map": PlanSettings()}}`처럼 주십시오. 받은 것: {settings!r}.',
-                "The settings of a method must be a dict of names of tasks and dataclasses. Give "
-                f'`{{"homework-map": PlanSettings()}}` or the like. Got {settings!r}.',
-            )
-        )
-
-    @wraps(train)
-    def told(*arguments, **functions) -> Iterator[Snapshot]:
-        return with_a_first(train(*arguments, **functions), signature_of(train))
-
-    return Method(told, settings)
-
-
-def with_a_first(snapshots: Iterator[Snapshot], method: str) -> Iterator[Snapshot]:
-    """What a method yields, if the first of it is a snapshot.
-
-    Raises:
-        CourseError: the method returns something instead, or yields nothing, or something else.
-    """
-    first = next(snapshots, None) if isinstance(snapshots, Iterator) else None
-    if not isinstance(first, Snapshot):
-        raise CourseError(
-            Bilingual(
-                f"방법 {method}이(가) 스냅샷을 내놓지 않았습니다. 적어도 한 번, 처음에는 학습하기 전에 "
-                "`yield look(...)`으로 내놓으십시오. `return`이 아니라 `yield`입니다.",
-                f"The method {method} gave no snapshot. Yield at least one `look(...)`, the first before training: "
-                "`yield`, not `return`.",
-            )
-        )
-    yield first
-    yield from snapshots
 
 
 def look(
@@ -700,12 +640,12 @@ def act_of(policy: Callable, dice: torch.Generator) -> Callable:
         CourseError: it takes no dice, or returns no function of the running trials.
     """
     try:
-        act = policy(dice) if takes(policy, dice) else None
+        act = policy(dice) if accepts(policy, dice) else None
     except AttributeError as error:
         if error.obj is not dice:
             raise
         act = None  # it is an ``act`` itself, and looked for the clock or the like of running trials
-    if not callable(act) or not takes(act, "running"):
+    if not callable(act) or not accepts(act, "running"):
         raise CourseError(
             Bilingual(
                 "정책은 난수 생성기를 받아 `act`를 돌려주는 함수여야 합니다: `def policy(dice)` 안에 `def act(running)`을 쓰고 "
@@ -715,20 +655,3 @@ def act_of(policy: Callable, dice: torch.Generator) -> Callable:
             )
         )
     return act
-
-
-def takes(function: object, *arguments: object) -> bool:
-    """Whether it is a function that can be called with so many arguments."""
-    try:
-        inspect.signature(function).bind(*arguments)
-    except TypeError:  # no function, or one of other arguments
-        return False
-    except ValueError:  # one written in C that does not say
-        return True
-    return True
-
-
-def signature_of(function: object) -> str:
-    """A function's name and arguments, or the type of something else."""
-    name = getattr(function, "__name__", type(function).__name__)
-    return f"`{name}{inspect.signature(function)}`" if callable(function) else f"`{name}`"
