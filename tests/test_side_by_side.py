@@ -21,7 +21,7 @@ from course_lib.exact.references import references_of
 from course_lib.lesson import head_to_head
 from course_lib.tasks import Drawn, Trials, make_task, play
 from course_lib.views import figure, jobs, side_by_side
-from course_lib.views.figure import EXECUTE, EXPLORE
+from course_lib.views.figure import EXECUTE, EXPLORE, decimals
 from course_lib.views.live import packed
 from course_lib.views.side_by_side import SideBySide, common_pairs, frame, race
 
@@ -175,7 +175,7 @@ def test_a_frame_can_be_sent_and_drawn_in_both_languages(ended):
         picture = Image.open(io.BytesIO(side_by_side.png(shown, language, Bilingual("가", "a"))))
         assert picture.width > 900
     said = side_by_side.described(shown, "en")
-    assert "slow" in said and "fast" in said and f"{shown['return'][0, 0]:.2f}" in said
+    assert "slow" in said and "fast" in said and f"here {decimals(shown['return'][0, 0])} " in said
 
 
 def test_a_task_without_a_map_shows_its_actions():
@@ -221,7 +221,7 @@ def test_the_rewards_that_count_are_told_step_by_step():
         side_by_side.draw_tape(axes, shown, 0, 0)
         real = shown["valid"][0, 0] > 0
         told = [text.get_text() for text in axes.texts if text.get_text() != "■"]
-        signed = ["+" in text or "-" in text.split()[-1] for text in told]
+        signed = ["+" in text or "−" in text.split()[-1] for text in told]
         assert signed == [bool(shown["counted"][k]) for k in shown["episode"][0, 0][real]]
         squares = [text.get_color() for text in axes.texts if text.get_text() == "■"]
         assert (EXECUTE in squares) is (counted is not None)

@@ -56,6 +56,17 @@ def until(condition, seconds: float = 5.0) -> None:
         time.sleep(0.005)
 
 
+# ---- numbers ----------------------------------------------------------------------------------------
+
+
+def test_numbers_in_pictures_have_a_minus_sign():
+    numbers = (-1.234, -0.001, 2), (-0.5, 0.001, math.inf)
+    assert [figure.decimals(number) for number in numbers[0]] == ["−1.23", "0.00", "2.00"]
+    assert [figure.decimals(number, sign="+") for number in numbers[1]] == ["−0.50", "+0.00", "+inf"]
+    below = {"metrics": {"test_return": -0.5}, "references": {}, "env_steps": 0}
+    assert "−0.50" in figure.described(below, "en")
+
+
 # ---- panels ------------------------------------------------------------------------------------------
 
 

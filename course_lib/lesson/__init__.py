@@ -22,6 +22,7 @@ from course_lib.lesson.glossary import glossary
 from course_lib.lesson.head_to_head import (
     exact_lanes,
     exact_predictions,
+    finals_of,
     look,
     masked,
     results_figure,
@@ -52,6 +53,7 @@ __all__ = [
     "exact_lanes",
     "exact_predictions",
     "exercise_is_solved",
+    "finals_of",
     "glossary",
     "hint",
     "look",

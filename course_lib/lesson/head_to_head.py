@@ -246,6 +246,15 @@ def _dots(groups: dict, tasks: list[str], known: dict, language: str, said: Bili
 # -- seeds ------------------------------------------------------------------------------------------------------
 
 
+def finals_of(task: str) -> dict[str, Tensor]:
+    """Each method that was trained on the task → the test return that each of its seeds ended with, (n,)."""
+    found: dict[str, list[float]] = {}
+    for result in trainings_on_disk():
+        if result["task"] == task:
+            found.setdefault(result["method"], []).append(result["test_return"])
+    return {method: torch.tensor(finals) for method, finals in found.items()}
+
+
 def ten_seeds() -> list[dict]:
     """DREAM on the distracting bus, stopped after 3,520 updates: ten trainings, from ``figures/ten_seeds.json``."""
     return recorded("ten_seeds.json", "runs")

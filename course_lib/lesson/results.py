@@ -15,7 +15,7 @@ from course_lib.bilingual import Bilingual
 from course_lib.lesson import cards
 from course_lib.lesson.language import bilingual_output
 from course_lib.lesson.start import recorded, require_parts
-from course_lib.views.figure import EXECUTE, EXPLORE, INK, SOFT, dress_text, hangul_font
+from course_lib.views.figure import EXECUTE, EXPLORE, INK, SOFT, decimals, dress_text, hangul_font
 
 NOT_RUN = Bilingual("학습 안 함", "not run")  # there is no result of the ten seeds, or it is of other settings
 TOGETHER, EXECUTOR, EXPLORER = "together", "perfect executor", "perfect explorer"
@@ -119,8 +119,8 @@ def median_and_range(values: list[float | None], digits: int = 2) -> str:
         return cards.both(NOT_RUN)
     if None in values:
         return "–"
-    said = f"{median(values):.{digits}f} ({min(values):.{digits}f} … {max(values):.{digits}f})"
-    return said.replace("-", "−")  # as the lessons write it
+    middle, low, high = (decimals(value, digits) for value in (median(values), min(values), max(values)))
+    return f"{middle} ({low} … {high})"
 
 
 def table_of_runs(

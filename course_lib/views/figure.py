@@ -78,6 +78,11 @@ def hangul_font() -> str | None:
     return next((name for name in HANGUL_FONTS if name in installed), None)
 
 
+def decimals(value: float, digits: int = 2, sign: str = "-") -> str:
+    """A number as the lessons write it: with a minus sign, and never −0.00. A ``sign`` of "+" is shown, too."""
+    return f"{round(float(value), digits) + 0.0:{sign}.{digits}f}".replace("-", "−")
+
+
 def dress_text(figure: Figure) -> None:
     """Put a figure's text in a font that has Hangul, as far as there is one.
 
@@ -185,7 +190,7 @@ def described(frame: dict, language: str) -> str:
     }
     numbers = {**frame["metrics"], **frame["references"]}
     parts = [
-        f"{getattr(word, language)} {numbers[name]:.2f}" for name, word in names.items() if name in numbers
+        f"{getattr(word, language)} {decimals(numbers[name])}" for name, word in names.items() if name in numbers
     ]
     parts.append(f"{frame['env_steps']:,} {getattr(WORDS['env_steps'], language)}")
     if "visits" in frame and frame["city"]["tv"]:
@@ -239,7 +244,7 @@ def draw_curve(axes, frame: dict, word) -> None:
         level = frame["references"][key]
         axes.axhline(level, color=INK, linewidth=1, linestyle=(0, (5, 4)))
         axes.annotate(
-            f"{word(key)} {level:.2f}", (0, level), xycoords=("axes fraction", "data"), xytext=(4, 3),
+            f"{word(key)} {decimals(level)}", (0, level), xycoords=("axes fraction", "data"), xytext=(4, 3),
             textcoords="offset points", fontsize=8, color=INK,
         )  # fmt: skip
     axes.plot(steps, value, color=EXPLORE, linewidth=1.8)
@@ -279,10 +284,10 @@ def draw_gauges(axes, frame: dict, word) -> None:
         axes.barh(y, part, height=0.42, color=colour)
         axes.text(0, y - 0.36, word(name), fontsize=9, color=INK)
         below = "◂ " if value < low else ""
-        axes.text(1, y - 0.36, f"{below}{value:.2f}{unit}", fontsize=9, color=INK, ha="right")
-        ends = ("0", f"{high:.2f}{unit}")
+        axes.text(1, y - 0.36, f"{below}{decimals(value)}{unit}", fontsize=9, color=INK, ha="right")
+        ends = ("0", f"{decimals(high)}{unit}")
         if name == "execution":
-            ends = (f"{word('no_exploration_return')} {low:.2f}", f"{word('optimal_return')} {high:.2f}")
+            ends = (f"{word('no_exploration_return')} {decimals(low)}", f"{word('optimal_return')} {decimals(high)}")
         axes.text(0, y + 0.34, ends[0], fontsize=8, color=SOFT, va="top")
         axes.text(1, y + 0.34, ends[1], fontsize=8, color=SOFT, va="top", ha="right")
     axes.set_axis_off()

@@ -28,7 +28,8 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import exact_belief
 from course_lib.tasks import Task, Trials
 from course_lib.views.figure import (
-    DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, both_pictures, dress_text, hangul_font, palette_png, thousands,
+    DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, both_pictures, decimals, dress_text, hangul_font, palette_png,
+    thousands,
 )  # fmt: skip
 from course_lib.views.jobs import checked_stream
 from course_lib.views.live import LiveView, checked_task, with_page
@@ -406,9 +407,9 @@ def pair_name(shown: dict, pair: int, language: str) -> str:
 def lane_line(shown: dict, number: int, pair: int, language: str) -> str:
     """The numbers of a lane: on average over the test problems, and in the trial that is shown."""
     lane, here = shown["lanes"][number], shown["return"][number, pair]
-    mean = f"{lane['test_return']:.2f}" if "test_return" in lane else "–"
-    said = f"{getattr(WORDS['mean'], language)} {mean} · {getattr(WORDS['here'], language)} {here:.2f}"
-    return said + (f" · {shown['nats'][number, pair]:.2f} nat" if "nats" in shown else "")
+    mean = decimals(lane["test_return"]) if "test_return" in lane else "–"
+    said = f"{getattr(WORDS['mean'], language)} {mean} · {getattr(WORDS['here'], language)} {decimals(here)}"
+    return said + (f" · {decimals(shown['nats'][number, pair])} nat" if "nats" in shown else "")
 
 
 def described(shown: dict, language: str, pair: int = 0) -> str:
@@ -458,7 +459,7 @@ def draw_curves(axes, shown: dict, language: str) -> None:
             level = shown["references"][name]
             axes.axhline(level, color=SOFT, linewidth=0.9, linestyle=":")
             axes.annotate(
-                f"{getattr(WORDS[name], language)} {level:.2f}", (1, level), xycoords=("axes fraction", "data"),
+                f"{getattr(WORDS[name], language)} {decimals(level)}", (1, level), xycoords=("axes fraction", "data"),
                 xytext=(-2, 3), textcoords="offset points", fontsize=8, color=SOFT, ha="right",
             )  # fmt: skip
     axes.set_ylim(low, high)
@@ -530,6 +531,6 @@ def draw_tape(axes, shown: dict, number: int, pair: int) -> None:
         episode = shown["episode"][number, pair, t]
         executing = shown["instructed"][episode]
         name = shown["actions"][shown["action"][number, pair, t]]
-        paid = f"  {shown['reward'][number, pair, t]:+.2f}" if shown["counted"][episode] else ""
+        paid = f"  {decimals(shown['reward'][number, pair, t], sign='+')}" if shown["counted"][episode] else ""
         axes.text(0.02, place + 0.5, "■", color=EXECUTE if executing else EXPLORE, fontsize=9, va="center")
         axes.text(0.1, place + 0.5, f"{name}{paid}", color=INK, fontsize=8, va="center")
