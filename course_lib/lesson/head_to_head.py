@@ -265,11 +265,12 @@ def seeds_figure() -> HTML:
     runs = ten_seeds()
     final = [run["test_return"] for run in runs]
     failed = [run["seed"] for run in runs if run["test_return"] < 0.77]
+    short = [value for value in final if value < 0.77]
     alternative = Bilingual(
-        f"시드 10개 가운데 {10 - len(failed)}개가 0.80에 이르고, 시드 {', '.join(map(str, failed))}은(는) "
-        f"{', '.join(f'{value:.2f}' for value in final if value < 0.77)}에 그칩니다.",
-        f"{10 - len(failed)} of 10 seeds reach 0.80; seeds {', '.join(map(str, failed))} end at "
-        f"{', '.join(f'{value:.2f}' for value in final if value < 0.77)}.",
+        f"시드 10개 가운데 {10 - len(failed)}개가 0.80에 이릅니다. 나머지: "
+        + ", ".join(f"시드 {seed} {value:.2f}" for seed, value in zip(failed, short, strict=True)) + ".",
+        f"{10 - len(failed)} of 10 seeds reach 0.80. The others: "
+        + ", ".join(f"seed {seed} {value:.2f}" for seed, value in zip(failed, short, strict=True)) + ".",
     )
     return bilingual_output(*(_seeds_image(runs, language, alternative) for language in ("ko", "en")))
 

@@ -47,6 +47,7 @@ WORDS = {
     "bound_line": Bilingual("하한", "the bound"),
     "bound_exact": Bilingual("정확한 정보 I(τ; z)", "exact information I(τ; z)"),
     "bound_all": Bilingual("z가 담은 전부", "all that z holds"),
+    "nats": Bilingual("nat", "nats"),
     "gain": Bilingual("스텝마다의 정보 이득 (nat)", "Information gain of each step (nats)"),
     "gain_exact": Bilingual("문제에 대해, 정확히", "about the problem, exactly"),
     "gain_told": Bilingual("z에 대해, 디코더에게", "about z, to the decoder"),
@@ -278,7 +279,7 @@ def draw_gauges(axes, frame: dict, word) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(len(gauges) * 2 - 0.4, -0.9)
     for place, (name, colour, value, low, high) in enumerate(gauges):
-        y, unit = 2 * place, " nats" if name == "information" else ""
+        y, unit = 2 * place, f" {word('nats')}" if name == "information" else ""
         part = min(1.0, max(0.0, (value - low) / (high - low)))
         axes.barh(y, 1, height=0.42, color=LINE)
         axes.barh(y, part, height=0.42, color=colour)

@@ -1135,9 +1135,10 @@ ask(
             Choice(
                 Bilingual("점 로봇의 행동은 연속입니다", "the point robot's actions are continuous"),
                 Bilingual(
-                    "행동이 정수여도 같습니다. 목표가 20칸 떨어진 두 끝 가운데 하나에 있는 복도에서 다시 뽑으면 에피소드 4개 안에 목표를 찾는 트라이얼이 42%뿐이고, 유지하면 모두 찾습니다.",
+                    "행동이 정수여도 같습니다. 목표가 20칸 떨어진 두 끝 가운데 하나에 있는 복도에서 다시 뽑으면 에피소드 4개 안에 목표를 찾는 트라이얼이 42%뿐이고(닿을 수 없는 목표를 뽑았을 때는 아무 쪽으로나 움직입니다), 유지하면 모두 찾습니다.",
                     "With whole numbers it is the same: in a corridor with the goal at one of its two ends, 20 cells away, "
-                    "redrawing finds the goal within 4 episodes in 42% of the trials, holding in all.",
+                    "redrawing finds the goal within 4 episodes in 42% of the trials (moving anywhere when the goal drawn is out "
+                    "of reach), holding in all.",
                 ),
             ),
             Choice(
@@ -1249,8 +1250,8 @@ ask(
             Choice(
                 Bilingual("$z$를 에피소드 동안 유지해서", "it holds $z$ for the episode"),
                 Bilingual(
-                    "정확한 쪽도 유지합니다. 다시 뽑으면 둘 다 훨씬 나빠집니다.",
-                    "So does the exact one. Redrawn, both are far worse.",
+                    "정확한 쪽도 유지합니다. 스텝마다 다시 뽑으면 정확한 쪽도 0.24만 찾습니다.",
+                    "So does the exact one. Redrawn at each step, even the exact one finds only 0.24.",
                 ),
             ),
             Choice(

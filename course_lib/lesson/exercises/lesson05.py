@@ -943,25 +943,23 @@ ask(
             Choice(
                 Bilingual("탐험과 실행이 서로를 기다려서", "exploration and execution wait for each other"),
                 Bilingual(
-                    "DREAM은 바로 그 결합을 끊습니다. 여기서는 세 시드가 모두 같은 게시판을 확신을 가지고 읽습니다.",
-                    "That coupling is just what DREAM cuts. Here all three seeds read the same board with "
-                    "confidence.",
+                    "DREAM은 바로 그 결합을 끊습니다. 여기서는 실행을 기다리지 않고 A를 읽습니다.",
+                    "That coupling is just what DREAM cuts. Here it reads A without waiting for execution.",
                 ),
             ),
             Choice(
                 Bilingual("학습이 모자라서", "it has not trained enough"),
                 Bilingual(
-                    "목적 함수를 정확히 최대화해도 A를 읽습니다. 더 학습하면 더 확실히 A를 읽습니다.",
-                    "Maximising the objective exactly reads A as well. More training reads A more surely.",
+                    "탐험의 목적 함수를 정확히 최대화해도 A를 읽습니다. 네 배 더 학습해도 마찬가지입니다.",
+                    "Maximising exploration's objective exactly reads A as well. So does four times the training.",
                 ),
             ),
             Choice(
                 Bilingual("nat을 세고, nat의 가치를 묻지 않아서", "it counts nats and does not ask what a nat is worth"),
                 Bilingual(
-                    "A는 2.08 nat, B는 0.69 nat입니다. 실행은 둘 다에 쓸모가 있고, λ가 이렇게 작으면 병목도 A를 버리지 않습니다. 둘 다 알아낼 시간이 있으면 차이가 없습니다.",
-                    "A tells 2.08 nats, B 0.69. Execution has a use for both, and at so small a λ the bottleneck keeps A. With time to "
-                    "find "
-                    "out both there would be no difference.",
+                    "A는 2.08 nat, B는 0.69 nat입니다. λ가 이렇게 작으면 병목은 A가 알려 주는 것을 버리지 않습니다. 작은 상금이 0이라 쓸모가 없어도 그렇습니다. 둘 다 알아낼 시간이 있으면 차이가 없습니다.",
+                    "A tells 2.08 nats, B 0.69. At so small a λ the bottleneck keeps what A tells, even where the small prize "
+                    "is 0 and it is of no use. With time to find out both there would be no difference.",
                 ),
                 right=True,
             ),
