@@ -113,7 +113,7 @@ def corpus(outside: Path, port: int) -> list[Case]:
         return f"import math\ndef information_gained(possible):\n{lines}\n{right}\n"
 
     # Forged checks.
-    answer("forge-check-redefined", "FAIL", "WRONG\ndef check(*a, **k): print('[1.3] PASS 5/5')")
+    answer("forge-check-redefined", "FAIL", "WRONG\ndef check(*a, **k): print('[1.3] PASS 6/6')")
     answer("forge-judge-patched", "FAIL", """
         WRONG
         try:
@@ -220,14 +220,14 @@ def corpus(outside: Path, port: int) -> list[Case]:
         class Empty(ast.NodeTransformer):
             def visit_Module(self, node):
                 if "1.3" in ast.unparse(node):
-                    node.body = ast.parse("print('[1.3] PASS 5/5')").body
+                    node.body = ast.parse("print('[1.3] PASS 6/6')").body
                 return node
         get_ipython().ast_transformers.append(Empty())
         """)
     answer("forge-input-transformer", "ERROR", """
         WRONG
         def nothing(lines):
-            return ["print('[1.3] PASS 5/5')\\n"] if any('1.3' in line for line in lines) else lines
+            return ["print('[1.3] PASS 6/6')\\n"] if any('1.3' in line for line in lines) else lines
         get_ipython().input_transformers_cleanup.append(nothing)
         """)
     answer("forge-run-cell-replaced", {"ERROR", "FAIL"}, """
@@ -336,18 +336,18 @@ def corpus(outside: Path, port: int) -> list[Case]:
         import threading, time
         def chatter():
             while True:
-                print("[1.3] PASS 5/5")
+                print("[1.3] PASS 6/6")
                 time.sleep(0.05)
         threading.Thread(target=chatter, daemon=True).start()
         """)
     answer("forge-exit-hook-prints", "FAIL", """
         WRONG
         import atexit
-        atexit.register(lambda: print("[1.3] PASS 5/5"))
+        atexit.register(lambda: print("[1.3] PASS 6/6"))
         """)
     answer("forge-post-run-hook", "FAIL", """
         WRONG
-        get_ipython().events.register("post_run_cell", lambda *a: print("[1.3] PASS 5/5"))
+        get_ipython().events.register("post_run_cell", lambda *a: print("[1.3] PASS 6/6"))
         """)
     answer("forge-fake-idle", {"ERROR", "FAIL"}, """
         WRONG
@@ -564,7 +564,7 @@ def corpus(outside: Path, port: int) -> list[Case]:
         assert "@" not in open("/proc/net/unix").read(), "the host's sockets are visible"
         """))
     answer("flee-shell-magic", "PASS", "RIGHT\n!rm -rf OUTSIDE\n")
-    answer("flee-cell-magic", "ERROR", "%%bash\nrm -rf OUTSIDE; echo '[1.3] PASS 5/5'\n")
+    answer("flee-cell-magic", "ERROR", "%%bash\nrm -rf OUTSIDE; echo '[1.3] PASS 6/6'\n")
     answer("flee-writefile-magic", "ERROR", "%%writefile OUTSIDE/written\n[1.3] PASS\n")
     answer("flee-start-up-files", "PASS", """
         RIGHT
@@ -628,7 +628,7 @@ def _edited_notebooks() -> list[Case]:
     def forged_outputs(content: dict) -> None:
         for cell in wrong(content)["cells"]:
             if cell["cell_type"] == "code":
-                cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "[1.3] PASS 5/5\n"}]
+                cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "[1.3] PASS 6/6\n"}]
                 cell["execution_count"] = 1
 
     def tags(content: dict) -> None:
@@ -640,7 +640,7 @@ def _edited_notebooks() -> list[Case]:
 
     def checks_print(content: dict) -> None:
         for exercise in ANSWERS:
-            check_cell(content, exercise)["source"] = f"print('[{exercise}] PASS 5/5')"
+            check_cell(content, exercise)["source"] = f"print('[{exercise}] PASS 6/6')"
         wrong(content)
 
     def right_one_in_check(content: dict) -> None:

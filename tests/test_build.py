@@ -222,7 +222,7 @@ def test_nbval_passes_the_solution_and_stops_at_the_check_of_the_stub(executed):
         ("<f at 0x7f3a2b4c5d6e>", "<f at 0x7f0000000000>", True),
         ("model_id='" + "0a" * 16 + "'", "model_id='" + "1b" * 16 + "'", True),
         ("took 1.25 s", "took 31 seconds", True),
-        ("[1.1] PASS 5/5", "[1.1] PASS 4/5", False),
+        ("[1.1] PASS 6/6", "[1.1] PASS 5/6", False),
         ("return 0.80 after 40 steps", "return 0.30 after 41 steps", False),
     ],
 )

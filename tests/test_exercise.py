@@ -187,7 +187,27 @@ def test_an_error_in_a_function_that_the_answer_calls_names_the_inner_line():
 
 def test_some_cases_right_are_counted():
     verdict = judge(CARRY, lambda hidden, trial_starts: carry(hidden, trial_starts) * (len(hidden) < 5))
-    assert verdict.line == "[99.1] FAIL 3/4"
+    assert verdict.line == "[99.1] FAIL 3/5"
+
+
+def test_what_is_kept_from_one_call_to_the_next_is_seen():
+    last, again = engine.draw_cases(CARRY, 0)[-2:]
+    assert last[0].shape == again[0].shape and not unchanged(last, again)
+    seen = {}
+
+    def remembering(hidden, trial_starts):
+        return seen.setdefault(hidden.shape, carry(hidden, trial_starts))
+
+    verdict = judge(CARRY, remembering)
+    assert (verdict.outcome, verdict.passed, verdict.total) == ("FAIL", 4, 5)
+
+    def growing(hidden, trial_starts, rows=[]):  # noqa: B006
+        rows.extend(carry(hidden, trial_starts).tolist())
+        return rows
+
+    listed = replace(CARRY, reference=lambda *given: carry(*given).tolist(), wrong=())
+    verdict = judge(listed, growing)
+    assert verdict.passed == 1 and "expected 4, got 6" in verdict.message.en  # the first was right when it was given
 
 
 def test_value_answers():
@@ -417,12 +437,12 @@ def test_places_in_a_table_are_whole_in_their_type_as_well():
 
 def test_check_prints_one_neutral_line_and_raises_one_readable_line(capsys, shown):
     check("99.1", carry)
-    assert capsys.readouterr().out == "[99.1] PASS 4/4\n"
+    assert capsys.readouterr().out == "[99.1] PASS 5/5\n"
     with pytest.raises(NotSolvedYet) as raised:
         check("99.1", never_reset)
-    assert capsys.readouterr().out == "[99.1] FAIL 0/4\n"
+    assert capsys.readouterr().out == "[99.1] FAIL 0/5\n"
     (line,) = raised.value._render_traceback_()
-    assert line == "[99.1] FAIL 0/4 · 한국어 it is never reset / English it is never reset"
+    assert line == "[99.1] FAIL 0/5 · 한국어 it is never reset / English it is never reset"
     for document in shown:
         assert document.count('lang="ko"') == document.count('lang="en"') > 0
         assert "<script" not in document
@@ -690,7 +710,7 @@ def test_nbval_fails_exactly_at_unsolved_checks(tmp_path):
     lax = _nbval(tmp_path, "--nbval-lax", "unsolved.ipynb")
     assert "2 failed, 7 passed" in lax, lax
     assert "Cell 3" in lax and "Cell 6" in lax
-    assert lax.count("[99.1] TODO 0/4 · ") == lax.count("[99.2] TODO 0/1 · ") == 1
+    assert lax.count("[99.1] TODO 0/5 · ") == lax.count("[99.2] TODO 0/1 · ") == 1
     assert "exercise.py" not in lax.replace("test_exercise", "")  # no library internals
 
 

@@ -36,7 +36,6 @@ def difference(
     tolerance: float = 1e-5,
     dtype_matters: bool = False,
     indices_matter: bool = False,
-    gradients_matter: bool = False,
     where: str = "result",
 ) -> Difference | None:
     """The first difference between two values, or None where they agree.
@@ -45,12 +44,9 @@ def difference(
     strings agree exactly. NaN agrees with NaN and shapes never broadcast. A tensor must be a tensor,
     because the learner's function is trained with afterwards; a plain number may be a 0-d tensor.
     With ``indices_matter`` integers must be of a type that tensors are indexed by.
-    Where a gradient is expected it must flow; with ``gradients_matter`` none may flow where none is expected.
+    Where a gradient is expected one must flow; whether it is the right one, :func:`gradients` tells.
     """
-    inner = {
-        "tolerance": tolerance, "dtype_matters": dtype_matters, "indices_matter": indices_matter,
-        "gradients_matter": gradients_matter,
-    }  # fmt: skip
+    inner = {"tolerance": tolerance, "dtype_matters": dtype_matters, "indices_matter": indices_matter}
     if isinstance(expected, (torch.Tensor, np.ndarray)):
         if not isinstance(got, torch.Tensor if isinstance(expected, torch.Tensor) else np.ndarray):
             return _wrong_type(expected, got, where)
@@ -158,6 +154,22 @@ def gradients(value: object, arguments: tuple) -> list[list[list[torch.Tensor]] 
     return found
 
 
+def kept(value: object) -> object:
+    """A value as it is now: its containers rebuilt, its tensors and arrays cloned, gradients included.
+
+    An answer that returns the same list at every call would else change what it has returned before.
+    """
+    if isinstance(value, torch.Tensor):
+        return value.clone()
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if type(value) in {list, tuple}:
+        return type(value)(kept(part) for part in value)
+    if type(value) is dict:
+        return {key: kept(part) for key, part in value.items()}
+    return value
+
+
 def _has_gradient(part: object) -> bool:
     return isinstance(part, torch.Tensor) and part.requires_grad
 
@@ -214,23 +226,8 @@ def _compact(value: object) -> str:
     return getattr(value, "__name__", f"<{type(value).__name__}>")
 
 
-def _gradient_difference(expected, got, gradients_matter: bool, where: str) -> Difference | None:
-    wanted, given = (getattr(value, "requires_grad", False) for value in (expected, got))
-    if wanted and not given:
-        return Difference("gradient", Bilingual(
-            ko=f"`{where}`에 그래디언트가 흐르지 않습니다: `detach`, `no_grad`, `.item()`을 쓰지 않았는지 보십시오.",
-            en=f"no gradient flows through `{where}`: look for `detach`, `no_grad` or `.item()`.",
-        ))
-    if given and not wanted and gradients_matter:
-        return Difference("gradient", Bilingual(
-            ko=f"숫자와 상관없이, `{where}`에 흐르면 안 되는 그래디언트가 흐릅니다: `detach`가 빠지지 않았는지 보십시오.",
-            en=f"whatever its numbers, a gradient flows through `{where}` where none may: look for a missing `detach`.",
-        ))
-    return None
-
-
 def _array_difference(
-    expected, got, tolerance: float, dtype_matters: bool, indices_matter: bool, gradients_matter: bool, where: str
+    expected, got, tolerance: float, dtype_matters: bool, indices_matter: bool, where: str
 ) -> Difference | None:
     if tuple(expected.shape) != tuple(got.shape):
         return Difference("shape", Bilingual(
@@ -252,8 +249,11 @@ def _array_difference(
             en=f"`{where}` numbers places in a table, so its dtype must be {expected.dtype} and is {got.dtype}: convert it "
                "with `.long()`.",
         ))
-    if found := _gradient_difference(expected, got, gradients_matter, where):
-        return found
+    if _has_gradient(expected) and not got.requires_grad:
+        return Difference("gradient", Bilingual(
+            ko=f"`{where}`에 그래디언트가 흐르지 않습니다: `detach`, `no_grad`, `.item()`을 쓰지 않았는지 보십시오.",
+            en=f"no gradient flows through `{where}`: look for `detach`, `no_grad` or `.item()`.",
+        ))
     wanted, given = _as_tensor(expected), _as_tensor(got)
     exact = not (wanted.is_floating_point() or given.is_floating_point())
     slack = 0.0 if exact else tolerance

@@ -36,7 +36,7 @@ import torch
 import course_lib
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.lesson import cards
-from course_lib.lesson.compare import PLAIN_NUMBERS, Difference, compact, difference, gradients, unchanged
+from course_lib.lesson.compare import PLAIN_NUMBERS, Difference, compact, difference, gradients, kept, unchanged
 from course_lib.lesson.progress import progress_table, record_check, record_hint
 
 SYMBOLS = {"PASS": ("✓", "good"), "FAIL": ("✗", "bad"), "ERROR": ("⚠", "bad"), "TODO": ("…", "careful")}
@@ -84,7 +84,7 @@ class Exercise:
     tolerance: float = 1e-5
     dtype_matters: bool = False
     indices_matter: bool = False  # integers say places in a table, where a float that equals one is of no use
-    gradients_matter: bool = False  # a value with a gradient where the reference's has none is a mistake
+    gradients_matter: bool = False  # where the reference's value has no gradient at all, none may flow
     may_change_inputs: bool = False  # a function that is meant to work in place, as a training step does
 
     @property
@@ -366,8 +366,13 @@ def judge(exercise: Exercise, answer: object, seed: int | None = None) -> Verdic
 
 
 def draw_cases(exercise: Exercise, seed: int | None = None) -> list[tuple]:
-    """The argument tuples of one check; the same seed draws the same cases."""
-    return exercise.cases(torch.Generator().manual_seed(exercise.seed if seed is None else seed))
+    """The argument tuples of one check; the same seed draws the same cases.
+
+    The last one comes twice, with the same shapes and other numbers: there an answer shows that it keeps something
+    from one call to the next.
+    """
+    generator = torch.Generator().manual_seed(exercise.seed if seed is None else seed)
+    return [*exercise.cases(generator), exercise.cases(generator)[-1]]
 
 
 def _judge_value(exercise: Exercise, answer: object) -> Verdict:
@@ -417,6 +422,7 @@ def run_case(exercise: Exercise, answer: Callable, case: tuple, shield: bool = T
         with _own_random_numbers(exercise.seed), _captured(printed), torch.enable_grad():
             value = answer(*given)
             sent_back = gradients(value, given)
+            value = kept(value)
     except Exception as problem:
         if not shield:
             raise
@@ -556,14 +562,13 @@ def _difference(exercise: Exercise, expected: object, got: object) -> Difference
         tolerance=exercise.tolerance,
         dtype_matters=exercise.dtype_matters,
         indices_matter=exercise.indices_matter,
-        gradients_matter=exercise.gradients_matter,
     )
 
 
 def _wrong_gradient(exercise: Exercise, expected: list, got: list) -> Bilingual | None:
     """A sentence where a gradient that the reference sends back is not the same in two runs of equal values."""
     for wanted, given in zip(expected, got, strict=True):
-        if not wanted:  # a gradient that flows where none may has been found by then, where it matters
+        if wanted is None or not (wanted or exercise.gradients_matter):
             continue
         if given is None:
             return Bilingual(
@@ -572,18 +577,25 @@ def _wrong_gradient(exercise: Exercise, expected: list, got: list) -> Bilingual 
                 en="The numbers are right, but their gradient cannot be computed. Look for a value that it needs "
                    "and that was changed in place on the way.",
             )
-        for position, slopes in enumerate(wanted):
+        for position in range(len(wanted or given)):
+            slopes = wanted[position] if wanted else [torch.zeros_like(slope) for slope in given[position]]
             # A slope is a difference of numbers that are each right to within the tolerance.
             found = difference(slopes, given[position] if given else None, tolerance=10 * exercise.tolerance)
             if found is None:
                 continue
-            name = _argument_names(exercise, len(wanted))[position]
+            name = _argument_names(exercise, len(wanted or given))[position]
             if found.kind == "nan":
                 return Bilingual(
                     ko=f"숫자는 맞지만 `{name}`에 흐르는 그래디언트가 NaN입니다. 쓰지 않는 자리에서도 0으로 나누거나 0의 로그, "
                        "제곱근을 구하지 않았는지 보십시오.",
                     en=f"The numbers are right, but the gradient into `{name}` is NaN. Look for a division by 0, or a "
                        "logarithm or square root of 0, also at places that are not used in the end.",
+                )
+            if not any(bool(slope.any()) for slope in slopes):
+                return Bilingual(
+                    ko=f"숫자는 맞지만, 흐르면 안 되는 그래디언트가 `{name}`에 흐릅니다. `detach`가 빠지지 않았는지 보십시오.",
+                    en=f"The numbers are right, but a gradient flows into `{name}`, where none may. Look for a missing "
+                       "`detach`.",
                 )
             return Bilingual(
                 ko=f"숫자는 맞지만 `{name}`에 흐르는 그래디언트가 다릅니다. 계산 도중에 `detach`나 `.item()`, "
@@ -741,8 +753,8 @@ def _complaints_about_cases(exercise: Exercise) -> list[str]:
     if all(map(unchanged, first, other)) and len(first) == len(other):
         complaints.append("cases: different seeds drew the same cases")
     shapes = {str([tuple(part.shape) for part in case if isinstance(part, torch.Tensor)]) for case in first}
-    if len(first) < 3 or len(shapes) < 2 and shapes != {"[]"}:
-        complaints.append("cases: at least three, of several shapes")
+    if len(first) < 4 or len(shapes) < 2 and shapes != {"[]"}:
+        complaints.append("cases: at least three (the last is then drawn once more), of several shapes")
     return complaints
 
 
@@ -763,7 +775,14 @@ def _ignorant_functions(exercise: Exercise) -> dict[str, Callable]:
             part.data.copy_(~part if part.dtype == torch.bool else part + 1)
         return value
 
+    remembered: dict[str, object] = {}
+
+    def remembering(*arguments):
+        shapes = str([tuple(part.shape) for part in arguments if isinstance(part, torch.Tensor)])
+        return remembered.setdefault(shapes, exercise.reference(*arguments))
+
     guesses = {
+        "what it returned before for the same shapes": remembering,
         "None": lambda *_arguments: None,
         "0": lambda *_arguments: 0.0,
         "1": lambda *_arguments: 1.0,

@@ -67,11 +67,18 @@ class Draw:
         return left[(self.calls - 1) % len(left)]
 
 
-def _towards(state: int, z: int) -> int:
-    return (z > state) - (z < state)
+class Walk:
+    """A policy that is not the same at each call, as a random one isn't."""
 
+    def __init__(self) -> None:
+        self.calls = 0
 
-_towards.__name__ = "one step towards z"
+    def __repr__(self) -> str:
+        return "one step towards z, but at every fourth call it stays"
+
+    def __call__(self, state: int, z: int) -> int:
+        self.calls += 1
+        return 0 if self.calls % 4 == 0 else (z > state) - (z < state)
 
 
 def _corridor_cases(generator: torch.Generator) -> list[tuple]:
@@ -85,8 +92,8 @@ def _corridor_cases(generator: torch.Generator) -> list[tuple]:
         else:  # the nearest cells are tried first, on either side: each episode rules out one or two more
             order.sort(key=abs)
             goal = order[-1]
-        horizon = reach + 2 + int(torch.randint(3, (), generator=generator))
-        cases.append((Corridor(goal), Draw(order), _towards, episodes, horizon))
+        horizon = reach + reach // 2 + 2 + int(torch.randint(3, (), generator=generator))
+        cases.append((Corridor(goal), Draw(order), Walk(), episodes, horizon))
     return cases
 
 
@@ -167,6 +174,32 @@ def _sampling_once(world, draw, act, episodes, horizon):
             reward, arrived = world.step(action)
             experiences.append((state, arrived, action, reward))
             state = arrived
+    return experiences
+
+
+def _sampling_from_nothing(world, draw, act, episodes, horizon):
+    return posterior_sampling(world, lambda experiences: draw([]), act, episodes, horizon)
+
+
+def _sampling_acting_twice(world, draw, act, episodes, horizon):
+    experiences = []
+    for _ in range(episodes):
+        state, z = world.reset(), draw(experiences)
+        for _ in range(horizon):
+            reward, arrived = world.step(act(state, z))
+            experiences.append((state, arrived, act(state, z), reward))
+            state = arrived
+    return experiences
+
+
+def _sampling_moved_before(world, draw, act, episodes, horizon):
+    experiences = []
+    for _ in range(episodes):
+        state, z = world.reset(), draw(experiences)
+        for _ in range(horizon):
+            action = act(state, z)
+            reward, state = world.step(action)
+            experiences.append((state, state, action, reward))
     return experiences
 
 
@@ -292,6 +325,32 @@ register(
                 ),
             ),
             WrongAnswer(
+                "drawn from no experience",
+                _sampling_from_nothing,
+                Bilingual(
+                    "`draw`에 빈 리스트를 주었습니다. 그러면 에피소드마다 사전 분포에서 뽑습니다. 지금까지의 `experiences`를 주십시오.",
+                    "`draw` is given an empty list, so each episode draws from the prior. Give it the `experiences` so far.",
+                ),
+            ),
+            WrongAnswer(
+                "asked for an action twice",
+                _sampling_acting_twice,
+                Bilingual(
+                    "`act`를 한 스텝에 두 번 불렀습니다. 부를 때마다 다른 행동이 나올 수 있으므로, 한 번만 불러 `action`에 담고 그것으로 움직이고 그것을 기록하십시오.",
+                    "`act` is called twice in a step. It may give another action each time: call it once, keep `action`, "
+                    "step with it and record it.",
+                ),
+            ),
+            WrongAnswer(
+                "moved on before it was recorded",
+                _sampling_moved_before,
+                Bilingual(
+                    "기록하기 전에 `state`를 바꾸었습니다. 그러면 경험의 $s$가 떠난 곳이 아니라 도착한 곳입니다. `append` 다음에 바꾸십시오.",
+                    "`state` is changed before the experience is recorded, so its $s$ is where the step led, not where it "
+                    "began. Change it after `append`.",
+                ),
+            ),
+            WrongAnswer(
                 "only the last episode is used",
                 _sampling_by_the_last_episode,
                 Bilingual(
@@ -350,11 +409,14 @@ def product_of_gaussians(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor
 
 
 def _factor_cases(generator: torch.Generator) -> list[tuple]:
-    """In the last two a gradient is asked for, as the encoder's factors come with one."""
+    """In the last two a gradient is asked for, as the encoder's factors come with one. The last is as long as a trial
+    of the point robot: most of its factors say nothing, and one says a lot."""
     cases = []
-    for count, factors, size in ((1, 1, 1), (2, 3, 1), (4, 2, 2), (3, 8, 5), (2, 40, 3)):
+    for count, factors, size in ((1, 1, 1), (2, 3, 1), (4, 2, 2), (3, 8, 5), (2, 101, 1)):
         mean = torch.randn(count, factors, size, generator=generator)
         variance = 0.2 + 3 * torch.rand(count, factors, size, generator=generator)
+        if factors > 100:
+            variance[:, 5:], variance[:, 4], variance[0, 3] = 1e9, 20.0, 1e-4
         cases.append((mean.requires_grad_(factors > 4), variance.requires_grad_(factors > 4)))
     return cases
 
@@ -568,6 +630,8 @@ def _kl_cases(generator: torch.Generator) -> list[tuple]:
         variance = 0.1 + 2 * torch.rand(count, size, generator=generator)
         if count == 4:  # the prior itself, whose KL is 0, and one just beside it
             mean[:2], variance[:2] = torch.tensor([[0.0], [0.02]]), 1.0
+        if count == 6:  # far from the prior, and sure of it
+            mean[0], variance[0] = 6.0, 0.01
         cases.append((mean.requires_grad_(size > 2), variance.requires_grad_(size > 2)))
     return cases
 
@@ -760,25 +824,34 @@ def pearl_losses(value, policy, state, action, target, z):
     return critic_loss, actor_loss
 
 
+class Policy(torch.nn.Module):
+    """state (B, 2), z (B, Z) → action (B, 2), with a weight that the actor's loss has to teach."""
+
+    __name__ = "policy"
+
+    def __init__(self, turned: Tensor) -> None:
+        super().__init__()
+        self.turned = torch.nn.Parameter(turned)
+
+    def forward(self, state: Tensor, z: Tensor) -> Tensor:
+        return (state + z @ self.turned).tanh()
+
+
 def _losses_cases(generator: torch.Generator) -> list[tuple]:
-    """A gradient is asked for z, which only the critic's loss may teach; in the last two for the policy's weight
-    instead, which the actor's loss has to teach."""
+    """A gradient is asked for the policy's weight, which the actor's loss has to teach, and in all but the last two
+    for z, which only the critic's may."""
     cases = []
     for number, (count, size) in enumerate(((1, 1), (4, 1), (3, 2), (8, 3), (6, 5), (5, 2), (7, 4))):
-        of_policy = number > 4
         by_state, by_action, by_z = (torch.randn(n, generator=generator) for n in (2, 2, size))
-        turned = torch.randn(size, 2, generator=generator).requires_grad_(of_policy)
+        policy = Policy(torch.randn(size, 2, generator=generator))
 
         def value(state, action, z, by_state=by_state, by_action=by_action, by_z=by_z):
             return state @ by_state + action @ by_action + (z @ by_z).tanh()  # (B,)
 
-        def policy(state, z, turned=turned):
-            return (state + z @ turned).tanh()  # (B, 2)
-
         state = torch.randn(count, 2, generator=generator)
         action = 2 * torch.rand(count, 2, generator=generator) - 1
         target = torch.randn(count, generator=generator)
-        z = torch.randn(count, size, generator=generator).requires_grad_(not of_policy)
+        z = torch.randn(count, size, generator=generator).requires_grad_(number < 5)
         cases.append((value, policy, state, action, target, z))
     return cases
 
@@ -804,6 +877,16 @@ def _losses_by_zeros(value, policy, state, action, target, z):
 
 def _losses_both_teach(value, policy, state, action, target, z):
     return ((value(state, action, z) - target) ** 2).mean(), -value(state, policy(state, z), z).mean()
+
+
+def _losses_value_teaches(value, policy, state, action, target, z):
+    critic_loss, _ = pearl_losses(value, policy, state, action, target, z)
+    return critic_loss, -value(state, policy(state, z.detach()), z).mean()
+
+
+def _losses_policy_teaches(value, policy, state, action, target, z):
+    critic_loss, _ = pearl_losses(value, policy, state, action, target, z)
+    return critic_loss, -value(state, policy(state, z), z.detach()).mean()
 
 
 def _losses_nobody_teaches(value, policy, state, action, target, z):
@@ -868,7 +951,6 @@ register(
             ),
         ),
         cases=_losses_cases,
-        gradients_matter=True,
         wrong=(
             WrongAnswer(
                 "the actor teaches it too",
@@ -878,6 +960,24 @@ register(
                     "The actor's gradient reaches the encoder as well, which will then make a $z$ whose value looks "
                     "large. Mind that "
                     "`z` occurs twice in the actor's loss.",
+                ),
+            ),
+            WrongAnswer(
+                "cut off in the policy alone",
+                _losses_value_teaches,
+                Bilingual(
+                    "`policy`에 주는 `z`만 끊었습니다. `value`에 주는 `z`로도 행위자의 그래디언트가 인코더까지 흐릅니다.",
+                    "Only the `z` of `policy` is cut off. Through the `z` of `value` the actor's gradient still reaches the "
+                    "encoder.",
+                ),
+            ),
+            WrongAnswer(
+                "cut off in the value alone",
+                _losses_policy_teaches,
+                Bilingual(
+                    "`value`에 주는 `z`만 끊었습니다. `policy`에 주는 `z`로도 행위자의 그래디언트가 인코더까지 흐릅니다.",
+                    "Only the `z` of `value` is cut off. Through the `z` of `policy` the actor's gradient still reaches the "
+                    "encoder.",
                 ),
             ),
             WrongAnswer(

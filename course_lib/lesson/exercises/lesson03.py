@@ -70,8 +70,8 @@ def _bound_cases(generator: torch.Generator) -> list[tuple]:
         guess = torch.rand(trials, problems, generator=generator) + 0.1
         guess[::2] *= possible[::2]  # every other decoder knows what is impossible
         cases.append((belief / belief.sum(dim=1, keepdim=True), guess / guess.sum(dim=1, keepdim=True)))
-    rules_out_the_truth = torch.tensor([[1.0, 0.0], [0.5, 0.5]])  # in the first trial: −∞
-    cases.append((torch.tensor([[0.5, 0.5], [1.0, 0.0]]), rules_out_the_truth))
+    rules_out_the_truth = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.1, 0.9]])  # in the first trial: −∞
+    cases.insert(3, (torch.tensor([[0.5, 0.5], [1.0, 0.0], [0.4, 0.6]]), rules_out_the_truth))
     return cases
 
 
@@ -107,8 +107,8 @@ def _bound_turned(belief, guess):
     return lower_bound(guess, belief)
 
 
-def _bound_softened(belief, guess):
-    return lower_bound(belief, guess + 1e-8)
+def _bound_softened(by):
+    return lambda belief, guess: lower_bound(belief, guess + by)
 
 
 def _bound_of_the_trials(belief, guess):
@@ -215,13 +215,16 @@ register(
                     "Trials of $-\\infty$ are left out of the mean, so a decoder that calls the truth impossible pays nothing. The mean has to be $-\\infty$, too.",
                 ),
             ),
-            WrongAnswer(
-                "softened",
-                _bound_softened,
-                Bilingual(
-                    "로그 안에 작은 수를 더했습니다. 사실인 것을 불가능하다고 하는 디코더의 하한은 $-\\infty$입니다. $p = 0$인 곳만 0으로 두십시오.",
-                    "A small number is added inside the logarithm. A decoder that calls the truth impossible has a bound of $-\\infty$; only where $p = 0$ is the term 0.",
-                ),
+            *(
+                WrongAnswer(
+                    f"softened by {by}",
+                    _bound_softened(by),
+                    Bilingual(
+                        "로그 안에 작은 수를 더했거나 작은 값을 잘라 올렸습니다. 사실인 것을 불가능하다고 하는 디코더의 하한은 $-\\infty$입니다. $p = 0$인 곳만 0으로 두십시오.",
+                        "A small number is added inside the logarithm, or small values are clamped. A decoder that calls the truth impossible has a bound of $-\\infty$; only where $p = 0$ is the term 0.",
+                    ),
+                )
+                for by in (1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)
             ),
             WrongAnswer(
                 "logarithm of the number of trials",

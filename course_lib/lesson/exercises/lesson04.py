@@ -25,7 +25,7 @@ def _bonus_cases(generator: torch.Generator) -> list[tuple]:
     cases = []
     for trials, steps, symbols in ((1, 1, 2), (2, 3, 4), (3, 6, 3), (4, 5, 8), (5, 9, 5)):
         guessed, informed = (
-            torch.randn(trials, steps, symbols, generator=generator).log_softmax(-1) for _ in range(2)
+            (5 * torch.randn(trials, steps, symbols, generator=generator)).log_softmax(-1) for _ in range(2)
         )
         cases.append((guessed, informed, torch.randint(symbols, (trials, steps + 1), generator=generator)))
     return cases
@@ -149,9 +149,9 @@ register(
 
 
 def _kl_cases(generator: torch.Generator) -> list[tuple]:
-    """A gradient is asked for both: the encoder learns from this."""
+    """A gradient is asked for both: the encoder learns from this. Some beliefs are very sure, some know nothing."""
     return [
-        tuple(torch.randn(b, t, z, generator=generator, requires_grad=True) for _ in range(2))
+        tuple((3 * torch.randn(b, t, z, generator=generator)).requires_grad_() for _ in range(2))
         for b, t, z in ((1, 2, 1), (2, 3, 4), (3, 7, 2), (4, 5, 5), (2, 12, 3))
     ]
 

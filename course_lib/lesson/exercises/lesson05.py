@@ -29,6 +29,8 @@ def _pair_cases(generator: torch.Generator) -> list[tuple]:
         theirs = (torch.rand(m, generator=generator) * 8).round() / 10
         theirs[0] = ours[0]  # a tie, as between runs that both reach the optimum
         ours[1], theirs[1] = ours.max() + 0.1, theirs.min() - 0.1
+        if m > 2:
+            theirs[2] = ours[0] + 0.003  # close is no tie
         cases.append((ours, theirs))
     return cases
 
