@@ -7,8 +7,10 @@ from statistics import median
 
 import numpy as np
 import pytest
+import torch
 
 from course_lib.lesson import dreaming
+from course_lib.tasks import make_task, play
 
 ROOT = Path(__file__).parents[1]
 
@@ -50,7 +52,18 @@ def coupling(variant, metric="test_return", update=None):
     return ends("coupling.json", variant, metric, update)
 
 
+def stood_on_the_map():
+    """The share of random explorations of the city that come to stand on its map."""
+    city, generator = make_task("map"), torch.Generator().manual_seed(0)
+    trials = play(city, city.draw(20_000, generator), generator, lambda running: torch.randint(
+        len(city.actions), running.clock.shape, generator=generator
+    ))  # fmt: skip
+    there = (trials.arrived == city.state(city.map_cell)) & (trials.episode == 0) & trials.valid
+    return float(there.any(dim=1).float().mean())
+
+
 def lesson_01():
+    by_chance = f"{100 * stood_on_the_map():.0f}"
     together = coupling("together")
     stuck = [value for value in together if value > 0.31]
     walking = [value for value in together if 0.29 < value < 0.31]
@@ -62,6 +75,7 @@ def lesson_01():
     ended = coupling("perfect explorer, then together")
     told_again = coupling("perfect explorer, then together", "execution_given_exploration")
     assert sum(able > does for able, does in zip(told_again, ended, strict=True)) == 4
+    lost = [able - does for able, does in zip(told_again, ended, strict=True) if able > does]
     looked = [
         [row["execution_given_exploration"] > row["test_return"] for row in rows if row["update"] > 100]
         for rows in record("coupling.json")["runs"]["perfect explorer, then together"].values()
@@ -95,8 +109,10 @@ def lesson_01():
         f"{len(walking)}개는 걷기(0.3)에 머물고, {len(stuck)}개는", f"{len(walking)} stay with walking (0.3). {len(stuck)} try",
         f"{span(stuck)}에 이른", f"reach {span(stuck)} and", f"못합니다({worse[0]:.2f})", f"walking ({worse[0]:.2f})",
         f"{span(by_bus, 0)}개에서 옳은 버스", f"right bus in {span(by_bus, 0)},",
+        f"탐험 가운데 {by_chance}%쯤만", f"about {by_chance} % of random",
         f"직전에 {span(released)}이던 리턴이 {span(ended)}로", f"withdrawn the return is {span(released)}; it ends at {span(ended)},",
         f"다시 읽어 주면 {span(told_again)}을 법니다. 네 시드에서는", f"it earns {span(told_again)}, in four seeds",
+        f"차이는 {span(lost)}뿐", f"by just {span(lost)})",
         f"GRU는 {span(coupling('random MDPs, GRU'), 0)}이었습니다", f"A GRU came to {span(coupling('random MDPs, GRU'), 0)}.",
         f"{len(mirror) - len(kept)}개가 지도를 버립니다. {len(kept)}개는", f"of {len(mirror)} seeds drop it. {len(kept)} read",
         f"{span(longer)}(시드 {len(longer)}개)", f"{span(longer)} ({len(longer)} seeds)",

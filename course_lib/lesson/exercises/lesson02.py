@@ -422,16 +422,12 @@ def _factor_cases(generator: torch.Generator) -> list[tuple]:
 
 
 def _product_reference(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-    """One factor after another, each number on its own."""
-    means, variances = torch.zeros(mean[:, 0].shape), torch.zeros(mean[:, 0].shape)
-    for b in range(mean.shape[0]):
-        for k in range(mean.shape[2]):
-            m, v = mean[b, 0, k], variance[b, 0, k]
-            for n in range(1, mean.shape[1]):
-                other, spread = mean[b, n, k], variance[b, n, k]
-                m, v = (m * spread + other * v) / (v + spread), v * spread / (v + spread)
-            means[b, k], variances[b, k] = m, v
-    return means, variances
+    """One factor after another."""
+    m, v = mean[:, 0], variance[:, 0]
+    for n in range(1, mean.shape[1]):
+        other, spread = mean[:, n], variance[:, n]
+        m, v = (m * spread + other * v) / (v + spread), v * spread / (v + spread)
+    return m, v
 
 
 def _product_by_pairs(mean, variance):
