@@ -416,7 +416,7 @@ def _factor_cases(generator: torch.Generator) -> list[tuple]:
         mean = torch.randn(count, factors, size, generator=generator)
         variance = 0.2 + 3 * torch.rand(count, factors, size, generator=generator)
         if factors > 100:
-            variance[:, 5:], variance[:, 4], variance[0, 3] = 1e9, 20.0, 1e-4
+            variance[:, 5:], variance[:, 4], variance[0, 3] = 1e9, 20.0, 0.01
         cases.append((mean.requires_grad_(factors > 4), variance.requires_grad_(factors > 4)))
     return cases
 
