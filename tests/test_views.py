@@ -660,7 +660,7 @@ def test_the_picture_in_both_languages(snapshots):
     page = result.html()
     assert len(page) < 150_000 * 4 / 3
     assert page.index('<div lang="ko"><img alt="테스트 리턴') < page.index('<div lang="en"><img alt="Test return')
-    assert f"{snapshots[-1].metrics['test_return']:.2f}" in page
+    assert figure.decimals(snapshots[-1].metrics["test_return"]) in page
     assert Image.open(io.BytesIO(figure.png(frame, "en", Bilingual("지도", "Map")))).width > 800
     assert set(result._repr_mimebundle_()) == {"text/plain", "text/html"}
 
