@@ -21,7 +21,7 @@ acting in ``BanditTransformerController`` of ctrls/ctrl_bandit.py.
 
 Departures: no embeddings of positions, as the order of a bandit's context tells nothing (``positions`` puts
 them back); every batch has problems of its own, in place of a data set of 100,000 read again and again; the
-learning rate falls, and there is no dropout; the empty context is learned from as well. The arms pay 0 or 1
+learning rate falls; the empty context is learned from as well. The arms pay 0 or 1
 and the contexts are as long as the course's bandit (the paper's main bandits are Gaussian, 500 pulls).
 
 The functions that a lesson teaches, ``pretraining_batch``, ``prediction_loss`` and

@@ -9,12 +9,15 @@ without Sacrifices". Four parts:
 - the exploration policy is paid, at each step, how much better that guess became, minus a cost (equation 5);
 - the execution policy is given z: in training from F_ψ and from q_ω in turn, at meta-test from q_ω (section 4.3).
 
-Both policies are recurrent double dueling Q-networks in the paper. Departures, each for the sake of a minute on a
-laptop in place of hours:
+Both policies are double dueling Q-networks; in the authors' release (github.com/ezliu/dream) only the explorer is
+recurrent. Departures, each for the sake of a minute on a laptop in place of hours:
 
 - the memory of an episode is the running maximum of what each transition was embedded to, not an LSTM;
-- the executor remembers nothing but z, and gives Q-values for all instructions at once: what each of them would have
-  paid is known from the instruction, so every step teaches them all (hindsight; Andrychowicz et al. 2017);
+- the executor gives Q-values for all instructions at once: what each of them would have paid is known from the
+  instruction, so every step teaches them all (hindsight; Andrychowicz et al. 2017);
+- the bottleneck has a price per nat and no floor (the release's stops squeezing where ‖f(μ)‖² is below 10); the
+  executor's loss does not reach the decoder (in the release it does, in the trials that are given the guess); z has 16
+  numbers and ρ is 0.3 (64 and 0.1);
 - Q-targets look several steps ahead (Watkins's Q(λ); Munos et al. 2016, section 2) in the explorer;
 - behaviour follows the Q-values up to a random moment and is random after it, instead of ε falling with time; in half
   of the trials it also goes on at random where the explorer would end, or nothing is ever found after that;

@@ -6,7 +6,7 @@ differs: the rewards of the first p episodes of a trial are seen by the policy, 
 maximises. So nothing is paid for exploring but what the later episodes make of it.
 
 In the cities, the kitchen and the revealing arm the exploration episode pays nothing anyway: there E-RL² is RL²,
-number by number. It differs where every episode pays: GridNavi, random MDPs. Its returns are reported over the episodes
+but for rounding. It differs where every episode pays: GridNavi, random MDPs. Its returns are reported over the episodes
 that the task counts, like everybody's, so what exploration costs is not hidden.
 
 Departures: those of ``rl2``. The paper's other method, E-MAML, is not part of this course.

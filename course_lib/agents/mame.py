@@ -1,7 +1,7 @@
 """MAME's place in the lecture: an explorer of its own, paid by an intrinsic reward.
 
 Paper: Gurumurthy, Kumar, Sycara (CoRL 2019), "MAME: Model-Agnostic Meta-Exploration". Its abstract says: exploration
-has a policy of its own, apart from the one that exploits; and adaptation is by self-supervised learning. In the
+has a policy of its own, apart from the one that exploits; and adaptation is by (self-)supervised learning. In the
 authors' code (github.com/swami1995/exp_maml at 0179ad4, maml_rl/metalearner.py) the adaptation predicts returns
 (``inner_loss``), and the explorer is trained on what execution earns after it (``gradient_descent_update``). The lecture
 names it for "intrinsic rewards", which we did not find there. Here stands the plainest of those, the surprise: how badly
@@ -18,8 +18,8 @@ is paid for it watches television (task ``noisy-tv``).
 
 Departures from MAME, which is a MAML:
 
-- it adapts by gradient steps in its inner loop, and both policies are trained through them; here the task is
-  recognised as in DREAM, whose executor, decoder, replay and behaviour these are (``curious``), so that two methods
+- it adapts a vector z for the task by a gradient step, through which execution is trained, and the explorer by a
+  policy gradient on what execution earns after it; here the task is recognised as in DREAM, whose executor, decoder, replay and behaviour these are (``curious``), so that two methods
   of this course differ by the explorer's pay and nothing else;
 - its explorer is paid by execution's return, so that it has RL²'s coupling. This file is about intrinsic rewards, and
   not a re-implementation.

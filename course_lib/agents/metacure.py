@@ -3,8 +3,8 @@
 Paper: Zhang, Wang, Hu, Chen, Chen, Fan, Zhang (2020), "MetaCURE: Meta Reinforcement Learning with Empowerment-Driven
 Exploration". Two predictors say what comes next, one that knows the context so far and one that knows the task; the
 explorer is paid the difference. Checked in the authors' release (github.com/NagisaZj/MetaCURE-Public,
-rlkit/torch/sac/sac.py, class ExpSACFinSubtract3): the squared error of predicting reward and next state from the
-context, less that of a predictor that belongs to the task alone. As log-chances:
+rlkit/torch/sac/sac.py, classes ExpSACFinSubtract3 and 4): the squared error of predicting the reward (and the next
+state, with ``consider_dynamics``) from the context, less that of a predictor that knows the task. As log-chances:
 
     r_t = log p(s_{t+1} | μ, s_t, a_t) − log p(s_{t+1} | τ_:t, a_t).
 
@@ -24,7 +24,8 @@ distractors, and what they find is worth 0.50 to 0.80, of 0.8. Numbers: ``figure
 Departures from the release:
 
 - log-chances of symbols in place of squared errors of vectors, which is what makes the sum exact;
-- one predictor that is told the number of the problem, in place of one network for each training task;
+- one predictor that is told the number of the problem, as in ExpSACFinSubtract4 (Subtract3 has a network for each
+  training task); it predicts what is sensed next, and no reward, as exploring pays none here;
 - execution, task inference, replay and behaviour are DREAM's (``curious``) and not PEARL's soft actor-critic, so that
   two methods of this course differ by the explorer's pay and nothing else;
 - the explorer isn't paid the environment's reward on top: exploration pays none in these tasks.

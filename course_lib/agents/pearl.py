@@ -14,7 +14,8 @@ Probabilistic Context Variables". Three parts:
 As in the release (github.com/katerakelly/oyster): episodes are never over for the critic, only cut; the
 critic's transitions are of any age and were played with z from prior and posterior. On the sparse point robot
 the critic is taught the dense reward −distance, which is *privileged*: nobody senses it, and only the encoder
-sees the sparse one.
+sees the sparse one. (There the release plays five trajectories from the prior before the first from a posterior; here
+the posterior is used from the second episode on.)
 
 Departures. The first four are so that a sample of z leads to one goal, and not to the middle of all:
 

@@ -5,7 +5,7 @@ inference". As in VariBAD a recurrent network turns the history into a belief, a
 belief and what is sensed. But the belief is learned with *privileged information*: at training time it is
 known which problem is being played, and the network learns to say which, after every step. At meta-test
 nobody tells, and nobody needs to. The policy's loss does not reach the belief. (The authors' code was not found;
-VariBAD's authors have a version to compare with, ``compute_task_reconstruction_loss`` of their ``vae.py``.)
+VariBAD's have a version that differs slightly, they say: ``compute_task_reconstruction_loss`` of their ``vae.py``.)
 
 Where the problems can be counted, the belief is a softmax over all of them. Of a bandit the privileged
 information is the chance of each arm, and the belief is a Beta distribution for each. The loss is smallest

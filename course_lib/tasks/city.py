@@ -11,8 +11,8 @@ of Stanford CS224R's 2023 homework on meta-RL.
 
 Two choices of ours. In DREAM's released code the exploration episode also ends on hitting a hidden goal
 that was sampled for it; here exploration has no goal, so only the clock and the action "end" stop it. (In
-the homework every corner ends every episode, and here too.) And the released environments have one or two
-actions that do nothing; here there is one, "wait".
+the homework every corner ends every episode, and here too.) And the released cities have three actions
+that do nothing; here there is one, "wait".
 """
 
 from __future__ import annotations
