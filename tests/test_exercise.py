@@ -372,6 +372,14 @@ def test_right_numbers_with_a_wrong_gradient_fail(answer, said):
     assert said in verdict.message.en
 
 
+def test_where_only_the_gradient_is_wrong_its_card_shows_the_gradients():
+    verdict = judge(TRAINED, lambda value, weight: weighed(value.detach(), weight))
+    assert verdict.expected.startswith("∂/∂value = tensor (1, 3) float32") and "[[0., 0., 0.]]" not in verdict.expected
+    assert verdict.got == "∂/∂value = tensor (1, 3) float32\n[[0., 0., 0.]]"
+    leaking = replace(TRAINED, reference=lambda value, weight: value.detach() + 0 * weight, gradients_matter=True)
+    assert "∂/∂" in judge(leaking, lambda value, weight: value + 0 * weight).got
+
+
 def changed_in_place(value):
     """The same numbers; what the square's gradient needs is gone."""
     root = value.sqrt()

@@ -166,7 +166,8 @@ def _judged(exercise: Exercise, found: dict, happened: dict, seed: int) -> Grade
     ]
     if any(out_of_memory(written.get("error", {})) for written in found["runs"]):
         return Graded(exercise, *KILLED["memory"])
-    return _from_engine(_verdict(exercise, fresh, runs))
+    with torch.no_grad():
+        return _from_engine(engine.compared(exercise, fresh.cases, runs, fresh.expected))
 
 
 def _run_from(exercise: Exercise, written: dict, digest: str, expected: Run) -> Run:
@@ -190,26 +191,6 @@ def _run_from(exercise: Exercise, written: dict, digest: str, expected: Run) -> 
         return Run("todo", None, printed)
     changed = not exercise.may_change_inputs and written["inputs"] != digest
     return Run("changed" if changed else "value", value, printed, gradients=wire.decode(written["gradients"]))
-
-
-def _verdict(exercise: Exercise, fresh: Cases, runs: list[Run]) -> Verdict:
-    """The engine's judgement of runs that were made elsewhere."""
-    with torch.no_grad():
-        findings = [engine.examine(exercise, *pair) for pair in zip(runs, fresh.expected, strict=True)]
-    passed = sum(finding is None for finding in findings)
-    if passed == len(runs):
-        return Verdict(exercise, "PASS", passed, passed)
-    first = next(index for index, finding in enumerate(findings) if finding is not None)
-    outcome, message = findings[first]
-    run = runs[first]
-    return Verdict(
-        exercise, outcome, passed, len(runs), message,
-        mistake=None if outcome == "TODO" else engine.recognise(exercise, fresh.cases, runs),
-        call=engine.call_text(exercise, fresh.cases[first]),
-        expected=engine.compact(fresh.expected[first].value),
-        got=engine.compact(run.value) if run.kind in {"value", "changed"} else "",
-        printed=run.printed,
-    )  # fmt: skip
 
 
 def _from_engine(verdict: Verdict) -> Graded:

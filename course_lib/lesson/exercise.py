@@ -348,20 +348,22 @@ def judge(exercise: Exercise, answer: object, seed: int | None = None) -> Verdic
         ))
     runs = [run_case(exercise, answer, case) for case in cases]
     expected = [run_case(exercise, exercise.reference, case, shield=False) for case in cases]
+    return compared(exercise, cases, runs, expected)
+
+
+def compared(exercise: Exercise, cases: list[tuple], runs: list[Run], expected: list[Run]) -> Verdict:
+    """What runs of an answer are worth beside the reference's runs of the same cases."""
     findings = [examine(exercise, *pair) for pair in zip(runs, expected, strict=True)]
     passed = sum(finding is None for finding in findings)
     if passed == len(cases):
         return Verdict(exercise, "PASS", passed, passed)
     first = next(index for index, finding in enumerate(findings) if finding is not None)
-    outcome, message = findings[first]
-    run = runs[first]
+    found = findings[first]
     return Verdict(
-        exercise, outcome, passed, len(cases), message,
-        mistake=None if outcome == "TODO" else recognise(exercise, cases, runs),
+        exercise, found.outcome, passed, len(cases), found.message,
+        mistake=None if found.outcome == "TODO" else recognise(exercise, cases, runs),
         call=call_text(exercise, cases[first]),
-        expected=compact(expected[first].value),
-        got=compact(run.value) if run.kind in {"value", "changed"} else "",
-        printed=run.printed,
+        expected=found.expected, got=found.got, printed=runs[first].printed,
     )
 
 
@@ -525,34 +527,46 @@ def _is_library(filename: str) -> bool:
     return Path(filename).resolve().as_posix().startswith(_library_folders())
 
 
-def examine(exercise: Exercise, run: Run, expected: Run) -> tuple[str, Bilingual] | None:
-    """None where a run does what the reference's does, else the outcome and a sentence."""
+class Finding(NamedTuple):
+    """Why a run is not what the reference's is: an outcome, a sentence, and the two values as they are shown."""
+
+    outcome: str  # "FAIL", "ERROR" or "TODO"
+    message: Bilingual
+    expected: str
+    got: str = ""
+
+
+def examine(exercise: Exercise, run: Run, expected: Run) -> Finding | None:
+    """None where a run does what the reference's does, else what is wrong with it."""
+    wanted = compact(expected.value)
     if run.kind == "todo":
-        return "TODO", not_written(exercise)
+        return Finding("TODO", not_written(exercise), wanted)
     if run.kind == "error":
-        return "ERROR", run.message
+        return Finding("ERROR", run.message, wanted)
+    got = compact(run.value)
     if run.kind == "changed":
-        return "FAIL", Bilingual(
+        message = Bilingual(
             ko="함수가 받은 인자를 제자리에서 바꾸었습니다(in-place). 복사본에서 계산하거나 새 값을 만드십시오. "
                "`+=`와, `detach_()`처럼 `_`로 끝나는 메서드를 살펴보십시오.",
             en="The function changed its own arguments in place. Work on a copy, or make a new value. "
                "Look for `+=` and for methods that end in `_`, such as `detach_()`.",
         )
+        return Finding("FAIL", message, wanted, got)
     if run.value is None and expected.value is not None:
-        if run.printed.strip():
-            return "FAIL", Bilingual(
-                ko="결과를 출력(print)만 하고 돌려주지 않았습니다. `print` 대신 `return`을 쓰십시오.",
-                en="The result is printed, not returned. Use `return` instead of `print`.",
-            )
-        return "FAIL", Bilingual(
+        message = Bilingual(
             ko="함수가 None을 돌려주었습니다. `return`이 빠지지 않았는지 보십시오.",
             en="The function returned None. Look for a missing `return`.",
         )
+        if run.printed.strip():
+            message = Bilingual(
+                ko="결과를 출력(print)만 하고 돌려주지 않았습니다. `print` 대신 `return`을 쓰십시오.",
+                en="The result is printed, not returned. Use `return` instead of `print`.",
+            )
+        return Finding("FAIL", message, wanted, got)
     found = _difference(exercise, expected.value, run.value)
     if found is not None:
-        return "FAIL", found.message
-    sentence = _wrong_gradient(exercise, expected.gradients, run.gradients)
-    return None if sentence is None else ("FAIL", sentence)
+        return Finding("FAIL", found.message, wanted, got)
+    return _wrong_gradient(exercise, expected.gradients, run.gradients)
 
 
 def _difference(exercise: Exercise, expected: object, got: object) -> Difference | None:
@@ -565,18 +579,19 @@ def _difference(exercise: Exercise, expected: object, got: object) -> Difference
     )
 
 
-def _wrong_gradient(exercise: Exercise, expected: list, got: list) -> Bilingual | None:
-    """A sentence where a gradient that the reference sends back is not the same in two runs of equal values."""
+def _wrong_gradient(exercise: Exercise, expected: list, got: list) -> Finding | None:
+    """What is wrong where a gradient that the reference sends back is not the same in two runs of equal values."""
     for wanted, given in zip(expected, got, strict=True):
         if wanted is None or not (wanted or exercise.gradients_matter):
             continue
         if given is None:
-            return Bilingual(
+            message = Bilingual(
                 ko="숫자는 맞지만 그래디언트를 계산할 수 없습니다. 그래디언트에 필요한 값을 도중에 제자리에서(in-place) "
                    "바꾸지 않았는지 보십시오.",
                 en="The numbers are right, but their gradient cannot be computed. Look for a value that it needs "
                    "and that was changed in place on the way.",
             )
+            return Finding("FAIL", message, "")
         for position in range(len(wanted or given)):
             slopes = wanted[position] if wanted else [torch.zeros_like(slope) for slope in given[position]]
             # A slope is a difference of numbers that are each right to within the tolerance.
@@ -584,26 +599,31 @@ def _wrong_gradient(exercise: Exercise, expected: list, got: list) -> Bilingual 
             if found is None:
                 continue
             name = _argument_names(exercise, len(wanted or given))[position]
-            if found.kind == "nan":
-                return Bilingual(
-                    ko=f"숫자는 맞지만 `{name}`에 흐르는 그래디언트가 NaN입니다. 쓰지 않는 자리에서도 0으로 나누거나 0의 로그, "
-                       "제곱근을 구하지 않았는지 보십시오.",
-                    en=f"The numbers are right, but the gradient into `{name}` is NaN. Look for a division by 0, or a "
-                       "logarithm or square root of 0, also at places that are not used in the end.",
-                )
-            if not any(bool(slope.any()) for slope in slopes):
-                return Bilingual(
-                    ko=f"숫자는 맞지만, 흐르면 안 되는 그래디언트가 `{name}`에 흐릅니다. `detach`가 빠지지 않았는지 보십시오.",
-                    en=f"The numbers are right, but a gradient flows into `{name}`, where none may. Look for a missing "
-                       "`detach`.",
-                )
-            return Bilingual(
+            message = Bilingual(
                 ko=f"숫자는 맞지만 `{name}`에 흐르는 그래디언트가 다릅니다. 계산 도중에 `detach`나 `.item()`, "
                    "`torch.tensor(…)`로 그래디언트를 끊지 않았는지, 식에 들어가지 않는 자리에도 그래디언트가 흐르지 않는지 보십시오.",
                 en=f"The numbers are right, but the gradient into `{name}` is not. Look for a `detach`, `.item()` or "
                    "`torch.tensor(…)` that cuts it off on the way, or for places that have no part in the formula and "
                    "still get a gradient.",
             )
+            if found.kind == "nan":
+                message = Bilingual(
+                    ko=f"숫자는 맞지만 `{name}`에 흐르는 그래디언트가 NaN입니다. 쓰지 않는 자리에서도 0으로 나누거나 0의 로그, "
+                       "제곱근을 구하지 않았는지 보십시오.",
+                    en=f"The numbers are right, but the gradient into `{name}` is NaN. Look for a division by 0, or a "
+                       "logarithm or square root of 0, also at places that are not used in the end.",
+                )
+            elif not any(bool(slope.any()) for slope in slopes):
+                message = Bilingual(
+                    ko=f"숫자는 맞지만, 흐르면 안 되는 그래디언트가 `{name}`에 흐릅니다. `detach`가 빠지지 않았는지 보십시오.",
+                    en=f"The numbers are right, but a gradient flows into `{name}`, where none may. Look for a missing "
+                       "`detach`.",
+                )
+            # The values are equal here: what differs is shown instead.
+            both = (slopes, given[position] if given else [torch.zeros_like(slope) for slope in slopes])
+            return Finding("FAIL", message, *(
+                f"∂/∂{name} = {compact(part[0] if len(part) == 1 else part)}" for part in both
+            ))
     return None
 
 

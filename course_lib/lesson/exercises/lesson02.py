@@ -192,17 +192,6 @@ def _sampling_acting_twice(world, draw, act, episodes, horizon):
     return experiences
 
 
-def _sampling_moved_before(world, draw, act, episodes, horizon):
-    experiences = []
-    for _ in range(episodes):
-        state, z = world.reset(), draw(experiences)
-        for _ in range(horizon):
-            action = act(state, z)
-            reward, state = world.step(action)
-            experiences.append((state, state, action, reward))
-    return experiences
-
-
 def _sampling_forgetful(world, draw, act, episodes, horizon):
     for _ in range(episodes):
         experiences = posterior_sampling(world, draw, act, 1, horizon)
@@ -343,7 +332,7 @@ register(
             ),
             WrongAnswer(
                 "moved on before it was recorded",
-                _sampling_moved_before,
+                _sampling_arranged(lambda state, arrived, action, reward: (arrived, arrived, action, reward)),
                 Bilingual(
                     "기록하기 전에 `state`를 바꾸었습니다. 그러면 경험의 $s$가 떠난 곳이 아니라 도착한 곳입니다. `append` 다음에 바꾸십시오.",
                     "`state` is changed before the experience is recorded, so its $s$ is where the step led, not where it "
