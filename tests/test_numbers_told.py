@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.lesson import dreaming
+from course_lib.exact import point_robot
+from course_lib.exact.posterior_sampling import returns_by_episode
+from course_lib.lesson import dreaming, sampling
 from course_lib.tasks import make_task, play
 
 ROOT = Path(__file__).parents[1]
@@ -273,6 +275,24 @@ CLAIMS = {"01": lesson_01, "02": lesson_02, "03": lesson_03, "04": lesson_04, "0
 def test_what_a_lesson_tells_of_its_records_is_in_them(lesson):
     text = told(lesson)
     assert [words for words in CLAIMS[lesson]() if words not in text] == []
+
+
+def test_the_table_of_exact_sampling_in_02_is_what_sampling_anew_gives():
+    def row(name):
+        return [float(number) for number in re.search(rf"\| {name} \| (.*) \|", told("02"))[1].split("|")[:3]]
+
+    robot, generator = make_task("point-robot"), torch.Generator().manual_seed(0)
+    fifth, found, total = [], [], []
+    for held in ("episode", "step", "refuted"):
+        policy = point_robot.PosteriorSampling(robot, generator, held)
+        trials = play(robot, robot.each(300, "test"), generator, policy)
+        fifth.append(float(returns_by_episode(trials, robot.trial.episodes)[:, -1].mean()))
+        found.append(float((trials.reward > 0).any(dim=1).float().mean()))
+        total.append(float(sampling.sampled_by_episode("gridnavi", held, copies=1000).sum()))
+    # Four standard errors of these means, and half of the last digit told.
+    assert fifth == pytest.approx(row("point robot, fifth episode"), abs=0.38)
+    assert found == pytest.approx(row("point robot, trials that found the goal"), abs=0.03)
+    assert total == pytest.approx(row("GridNavi, sum of four episodes"), abs=0.5)
 
 
 # What a solved lesson prints as False, because that is its point. Whatever else it asks of its own runs is True.
