@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib.authoring.validate import validate
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.lesson import cards
 from course_lib.lesson import exercise as engine
 from course_lib.lesson.compare import compact, difference, gradients, unchanged
-from course_lib.lesson.exercise import Exercise, NotSolvedYet, WrongAnswer, check, hint, judge, validate
+from course_lib.lesson.exercise import Exercise, NotSolvedYet, WrongAnswer, check, hint, judge
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 engine.all_exercises()  # load the course's own exercises before a test puts another registry in place
