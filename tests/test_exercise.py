@@ -730,3 +730,30 @@ def _nbval(folder, *arguments):
         cwd=folder, capture_output=True, text=True, timeout=300, check=False,
     )
     return done.stdout + done.stderr
+
+
+class Unshowable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    "value, said",
+    [
+        (np.array([np.ones(3), np.ones(2)], dtype=object), "cannot be compared"),
+        (Unshowable(), "cannot be compared"),
+        (torch.ones(3, dtype=torch.complex64), "take `.real`"),
+    ],
+    ids=("an object array", "a class without a text", "complex numbers"),
+)
+def test_a_value_of_an_unusual_kind_fails_in_a_sentence(value, said):
+    wanted = np.ones(3) if isinstance(value, np.ndarray) else torch.ones(3)
+    exercise = replace(CARRY, reference=lambda hidden, trial_starts: wanted)
+    verdict = judge(exercise, lambda hidden, trial_starts: value)
+    assert verdict.outcome == "FAIL" and said in verdict.message.en
+
+
+def test_one_number_that_is_still_many_is_told_to_be_averaged():
+    exercise = replace(CARRY, reference=lambda hidden, trial_starts: float(hidden.sum()))
+    verdict = judge(exercise, lambda hidden, trial_starts: hidden.sum(dim=1))
+    assert verdict.outcome == "FAIL" and "a mean or a sum that is missing" in verdict.message.en

@@ -234,6 +234,11 @@ def _array_difference(
             ko=f"`{where}`의 모양(shape)이 다릅니다: 기대 {_shape(expected)}, 받은 값 {_shape(got)}.",
             en=f"the shape of `{where}` differs: expected {_shape(expected)}, got {_shape(got)}.",
         ))
+    if isinstance(got, torch.Tensor) and got.is_complex() and not expected.is_complex():
+        return Difference("dtype", Bilingual(
+            ko=f"`{where}`가 복소수({got.dtype})입니다. 실수 부분만 필요하면 `.real`을 쓰십시오.",
+            en=f"`{where}` is complex ({got.dtype}). Where only its real part is wanted, take `.real`.",
+        ))
     if dtype_matters and expected.dtype != got.dtype:
         how_ko = how_en = ""
         if expected.dtype == torch.float32:  # what PyTorch trains with; NumPy's numbers are float64
@@ -278,7 +283,10 @@ def _array_difference(
 def _number_difference(expected, got, tolerance: float, where: str) -> Difference | None:
     if isinstance(got, (torch.Tensor, np.ndarray)):
         if got.ndim:
-            return _wrong_type(expected, got, where)
+            return Difference("type", Bilingual(
+                ko=f"`{where}`는 수 하나여야 하는데 모양(shape)이 {_shape(got)}입니다. 평균이나 합을 잊지 않았는지 보십시오.",
+                en=f"`{where}` must be one number, and has the shape {_shape(got)}. Look for a mean or a sum that is missing.",
+            ))
         got = got.item()
     if not isinstance(got, PLAIN_NUMBERS):
         return _wrong_type(expected, got, where)

@@ -543,7 +543,10 @@ def examine(exercise: Exercise, run: Run, expected: Run) -> Finding | None:
         return Finding("TODO", not_written(exercise), wanted)
     if run.kind == "error":
         return Finding("ERROR", run.message, wanted)
-    got = compact(run.value)
+    try:
+        got, found = compact(run.value), _difference(exercise, expected.value, run.value)
+    except Exception:  # noqa: BLE001 - an answer may return an object of any kind, a class of its own too
+        return Finding("FAIL", _incomparable(run.value), wanted)
     if run.kind == "changed":
         message = Bilingual(
             ko="함수가 받은 인자를 제자리에서 바꾸었습니다(in-place). 복사본에서 계산하거나 새 값을 만드십시오. "
@@ -563,10 +566,17 @@ def examine(exercise: Exercise, run: Run, expected: Run) -> Finding | None:
                 en="The result is printed, not returned. Use `return` instead of `print`.",
             )
         return Finding("FAIL", message, wanted, got)
-    found = _difference(exercise, expected.value, run.value)
     if found is not None:
         return Finding("FAIL", found.message, wanted, got)
     return _wrong_gradient(exercise, expected.gradients, run.gradients)
+
+
+def _incomparable(value: object) -> Bilingual:
+    kind = type(value).__name__
+    return Bilingual(
+        ko=f"돌려준 것({kind})을 기대한 값과 비교할 수 없습니다. 보통의 텐서나 수를 돌려주십시오.",
+        en=f"What came back ({kind}) cannot be compared with the expected value. Return plain tensors or numbers.",
+    )
 
 
 def _difference(exercise: Exercise, expected: object, got: object) -> Difference | None:
@@ -587,9 +597,9 @@ def _wrong_gradient(exercise: Exercise, expected: list, got: list) -> Finding | 
         if given is None:
             message = Bilingual(
                 ko="숫자는 맞지만 그래디언트를 계산할 수 없습니다. 그래디언트에 필요한 값을 도중에 제자리에서(in-place) "
-                   "바꾸지 않았는지 보십시오.",
+                   "바꾸지 않았는지, 함수 안에서 `.backward()`를 부르지 않았는지 보십시오.",
                 en="The numbers are right, but their gradient cannot be computed. Look for a value that it needs "
-                   "and that was changed in place on the way.",
+                   "and that was changed in place on the way, or for `.backward()` called inside.",
             )
             return Finding("FAIL", message, "")
         for position in range(len(wanted or given)):
@@ -630,9 +640,11 @@ def _wrong_gradient(exercise: Exercise, expected: list, got: list) -> Finding | 
 def recognise(exercise: Exercise, cases: list[tuple], runs: list[Run]) -> WrongAnswer | None:
     """The first named wrong answer that does the same as these runs on every case."""
     for wrong in exercise.wrong:
+        # A value that cannot be compared with the reference's is no named mistake's either.
         pairs = ((run_case(exercise, wrong.answer, case), run) for case, run in zip(cases, runs, strict=True))
-        if all(_same_run(exercise, theirs, mine) for theirs, mine in pairs):
-            return wrong
+        with contextlib.suppress(Exception):
+            if all(_same_run(exercise, theirs, mine) for theirs, mine in pairs):
+                return wrong
     return None
 
 

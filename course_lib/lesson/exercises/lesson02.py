@@ -64,7 +64,8 @@ class Draw:
         refuted = {arrived for _, arrived, _, reward in experiences if reward <= 0}
         left = paid or [cell for cell in self.candidates if cell not in refuted] or [0]
         self.calls += 1
-        return left[(self.calls - 1) % len(left)]
+        # Where it goes on depends on how many there are: whoever leaves some out draws another one.
+        return left[(self.calls - 1 + len(experiences)) % len(left)]
 
 
 class Walk:
@@ -716,9 +717,9 @@ register(
                 "the other way round",
                 _kl_reversed,
                 Bilingual(
-                    "방향이 반대입니다. 이것은 $\\mathrm{KL}(p \\Vert q)$이고, 하한에 나오는 것은 $\\mathrm{KL}(q \\Vert p)$입니다.",
-                    "This is the other direction, $\\mathrm{KL}(p \\Vert q)$. The bound has $\\mathrm{KL}(q \\Vert "
-                    "p)$.",
+                    "방향이 반대입니다. 이것은 $\\mathrm{KL}(p \\Vert q)$입니다. 벌점은 사후 분포 $q$에 대해 평균한 $\\mathrm{KL}(q \\Vert p)$입니다.",
+                    "This is the other direction, $\\mathrm{KL}(p \\Vert q)$. The penalty is $\\mathrm{KL}(q \\Vert "
+                    "p)$, a mean under the posterior $q$.",
                 ),
             ),
             WrongAnswer(
@@ -1220,9 +1221,9 @@ ask(
             Choice(
                 Bilingual("점 로봇의 행동은 연속입니다", "the point robot's actions are continuous"),
                 Bilingual(
-                    "행동이 정수여도 같습니다. 목표가 20칸 떨어진 두 끝 가운데 하나에 있는 복도에서 다시 뽑으면 에피소드 4개 안에 목표를 찾는 트라이얼이 42%뿐이고(닿을 수 없는 목표를 뽑았을 때는 아무 쪽으로나 움직입니다), 유지하면 모두 찾습니다.",
-                    "With whole numbers it is the same: in a corridor with the goal at one of its two ends, 20 cells away, "
-                    "redrawing finds the goal within 4 episodes in 42% of the trials (moving anywhere when the goal drawn is out "
+                    "행동이 유한해도 같습니다. 출발점에서 양쪽으로 20칸 떨어진 두 끝 가운데 하나에 목표가 있고 한 에피소드가 40걸음인 복도에서 다시 뽑으면 에피소드 4개 안에 목표를 찾는 트라이얼이 42%뿐이고(닿을 수 없는 목표를 뽑았을 때는 아무 쪽으로나 움직입니다), 유지하면 모두 찾습니다.",
+                    "With finitely many actions it is the same: in a corridor with the goal at one of its two ends, each 20 cells "
+                    "from the start, and episodes of 40 steps, redrawing finds the goal within 4 episodes in 42% of the trials (moving anywhere when the goal drawn is out "
                     "of reach), holding in all.",
                 ),
             ),

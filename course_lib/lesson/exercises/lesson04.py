@@ -714,8 +714,8 @@ ask(
             Choice(
                 Bilingual("보상에 탐험 항이 있어서", "because there is a term for exploring in the reward"),
                 Bilingual(
-                    "보상도 강화학습도 없습니다. 교차 엔트로피뿐입니다.",
-                    "There is no reward and no reinforcement, only a cross-entropy.",
+                    "보상은 읽는 자료일 뿐, 목적 함수에는 없습니다. 배우는 것은 교차 엔트로피 하나뿐입니다.",
+                    "Rewards are only read, as data; none stands in the objective, which is a cross-entropy.",
                 ),
             ),
             Choice(

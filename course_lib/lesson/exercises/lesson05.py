@@ -25,10 +25,11 @@ def probability_of_improvement(ours: Tensor, theirs: Tensor) -> Tensor:
 def _pair_cases(generator: torch.Generator) -> list[tuple]:
     cases = []
     for n, m in ((2, 2), (5, 5), (10, 10), (5, 10), (10, 3)):
-        ours = (torch.rand(n, generator=generator) * 8).round() / 10 + 0.2
-        theirs = (torch.rand(m, generator=generator) * 8).round() / 10
+        ours = (torch.rand(n, generator=generator) * 8).round() + 2
+        theirs = (torch.rand(m, generator=generator) * 8).round()
         theirs[0] = ours[0]  # a tie, as between runs that both reach the optimum
-        ours[1], theirs[1] = ours.max() + 0.1, theirs.min() - 0.1
+        ours[1], theirs[1] = ours.max() + 1, theirs.min() - 1
+        ours, theirs = ours / 10, theirs / 10  # whole numbers until here: equal is equal to the last bit
         if m > 2:
             theirs[2] = ours[0] + 0.003  # close is no tie
         cases.append((ours, theirs))
@@ -163,7 +164,7 @@ def seconds_to_target(seconds: Tensor, returns: Tensor, target: float) -> Tensor
 
 def _curve_cases(generator: torch.Generator) -> list[tuple]:
     cases = []
-    for curves, looks, target in ((6, 6, 0.75), (6, 8, 0.5), (8, 12, 0.75), (1, 10, 0.625)):
+    for curves, looks, target in ((8, 6, 0.75), (8, 8, 0.5), (10, 12, 0.75), (1, 10, 0.625)):
         seconds = (torch.rand(looks, generator=generator) + 0.5).cumsum(0)
         above = torch.rand(curves, looks, generator=generator) * 0.6 - 0.75  # by how much: all below so far
         above[0, 1], above[0, 2] = 0.05, -0.35  # reached, lost, and reached again for good
@@ -172,9 +173,13 @@ def _curve_cases(generator: torch.Generator) -> list[tuple]:
             above[1, 2], above[1, -1] = 0.04, -0.45  # reached, and lost at the end
             above[2, 2:] = 0.05  # reached and kept
             above[3] = 0.05  # there from the first look
-            above[4, -1] = 0.0  # reached just so, at the last look
+            above[4, looks // 2 :] = 0.05  # reached just so, and kept
+            above[4, looks // 2] = 0.0
             above[5] = 0.05  # kept for several looks, lost for one, and reached again
             above[5, 0] = above[5, -4 if looks > 6 else -3] = -0.2
+            above[6, -2], above[6, -1] = -0.01, 0.05  # very close, and reached at the last look
+            above[7] = 0.05  # lost twice
+            above[7, 1] = above[7, 3] = -0.2
         cases.append((seconds, target + above, target))
     return cases
 
@@ -205,6 +210,17 @@ def _target_by_loop(seconds, returns, target):
 def _target_first_crossing(seconds, returns, target):
     above = returns >= target
     return torch.where(above.any(dim=1), seconds[above.int().argmax(dim=1)], torch.tensor(math.inf))
+
+
+def _target_after_the_first_fall(seconds, returns, target):
+    found = []
+    for curve in (returns >= target).tolist():
+        t = curve.index(True) if curve[-1] else len(curve)
+        if False in curve[t:]:
+            fell = curve.index(False, t)
+            t = curve.index(True, fell)
+        found.append(float(seconds[t]) if t < len(curve) else math.inf)
+    return torch.tensor(found)
 
 
 def _target_last_below(seconds, returns, target):
@@ -284,6 +300,15 @@ register(
                     "처음 넘은 때입니다. 첫 곡선은 그 뒤에 다시 떨어졌고, 둘째 곡선은 끝에서 실패했습니다.",
                     "That is the first crossing. The first curve fell again after it, and the second failed in the "
                     "end.",
+                ),
+            ),
+            WrongAnswer(
+                "after the first fall",
+                _target_after_the_first_fall,
+                Bilingual(
+                    "처음 떨어졌다가 다시 이른 때입니다. 곡선은 두 번 떨어질 수도 있습니다. **마지막으로** 목표 아래에 있던 때 다음이 답입니다.",
+                    "That is when the target was reached again after the first fall. A curve may fall twice: the answer "
+                    "comes after the **last** look below.",
                 ),
             ),
             WrongAnswer(
@@ -959,9 +984,9 @@ ask(
             Choice(
                 Bilingual("nat을 세고, nat의 가치를 묻지 않아서", "it counts nats and does not ask what a nat is worth"),
                 Bilingual(
-                    "A는 2.08 nat, B는 0.69 nat입니다. λ가 이렇게 작으면 병목은 A가 알려 주는 것을 버리지 않습니다. 작은 상금이 0이라 쓸모가 없어도 그렇습니다. 둘 다 알아낼 시간이 있으면 차이가 없습니다.",
+                    "A는 2.08 nat, B는 0.69 nat입니다. λ가 이렇게 작으면 병목은 A가 알려 주는 것을 버리지 않습니다. 작은 상금이 0이라 쓸모가 없어도 그렇습니다(시드 10개 모두). 둘 다 알아낼 시간이 있으면 차이가 없습니다.",
                     "A tells 2.08 nats, B 0.69. At so small a λ the bottleneck keeps what A tells, even where the small prize "
-                    "is 0 and it is of no use. With time to find out both there would be no difference.",
+                    "is 0 and it is of no use (all 10 seeds). With time to find out both there would be no difference.",
                 ),
                 right=True,
             ),
@@ -977,7 +1002,10 @@ ask(
         ),
         choices=(
             Choice(
-                Bilingual("표를 아는 방법으로는 이 태스크가 쉽습니다", "with the tables known, this task is easy"),
+                Bilingual(
+                    "표를 아는 이 방법은 시드 10개 가운데 7개에서 최적에 이릅니다",
+                    "knowing the tables, it reaches the optimum in 7 of 10 seeds",
+                ),
                 Bilingual(
                     "잰 만큼만 말하는 주장입니다. 비교할 때는 점수 옆에 무엇을 알려 주었는지 적습니다.",
                     "A claim of the right size. Beside a score belongs what the method was told.",
@@ -995,9 +1023,9 @@ ask(
             Choice(
                 Bilingual("아무 말도 할 수 없습니다", "nothing at all"),
                 Bilingual(
-                    "기준선으로는 쓸모가 있습니다. 이만큼 쉬운 태스크라면 복잡한 방법이 이겨도 놀랍지 않습니다.",
-                    "It is useful as a baseline: where a task is as easy as this, no one is surprised when a hard method "
-                    "wins.",
+                    "기준선으로는 쓸모가 있습니다. 표를 알면 이렇게 빨리 풀리는 태스크에서는, 복잡한 방법이 성공했다는 것만으로 알 수 있는 것이 적습니다.",
+                    "It is useful as a baseline: where the tables solve a task so soon, a complicated method's success "
+                    "says little.",
                 ),
             ),
         ),
