@@ -226,14 +226,16 @@ def stream(
         )
     functions = checked_functions(method, functions or {})
     train = METHODS[method].train
-    return with_a_first(train(made, settings, seeded(seed, device), resume, **functions), signature_of(train))
+    snapshots = train(made, settings, seeded(seed, device), resume, **functions)
+    return with_a_first(snapshots, signature_of(train), made.name)
 
 
-def with_a_first(snapshots: Iterator[Snapshot], method: str) -> Iterator[Snapshot]:
-    """What a method yields, if the first of it is a snapshot.
+def with_a_first(snapshots: Iterator[Snapshot], method: str, task: str) -> Iterator[Snapshot]:
+    """What a method yields, if the first of it is a snapshot of this task.
 
     Raises:
-        CourseError: the method returns something instead, or yields nothing, or something else.
+        CourseError: the method returns something instead, or yields nothing, or something else; or it was judged on
+            another task.
     """
     first = next(snapshots, None) if isinstance(snapshots, Iterator) else None
     if not isinstance(first, Snapshot):
@@ -243,6 +245,14 @@ def with_a_first(snapshots: Iterator[Snapshot], method: str) -> Iterator[Snapsho
                 "`yield look(...)`으로 내놓으십시오. `return`이 아니라 `yield`입니다.",
                 f"The method {method} gave no snapshot. Yield at least one `look(...)`, the first before training: "
                 "`yield`, not `return`.",
+            )
+        )
+    if first.task != task:
+        raise CourseError(
+            Bilingual(
+                f"방법 {method}은(는) {task}에서 학습해야 하는데 {first.task}에서 평가했습니다. 받은 `task`를 그대로 `look`에 넘기십시오.",
+                f"The method {method} is to train on {task}, and was judged on {first.task}. Pass the `task` that it was given "
+                "on to `look`.",
             )
         )
     yield first

@@ -278,6 +278,8 @@ MISTAKES = [
     lambda: corridors(actions=("left",)),
     lambda: bring(lambda _: "no environment", [0], horizon=5),
     lambda: bring("CartPole-v1", [0], horizon=5),
+    lambda: bring(Corridor(0), [0], horizon=5),
+    lambda: stepped(bring(lambda _, one=Corridor(0): one, [0, 1], horizon=5), torch.tensor([0, 0])),
     lambda: bring(many_actions, [0], horizon=5),
     lambda: bring(boundless_actions, [0], horizon=5),
     lambda: bring(unbounded_list, [0], horizon=5),

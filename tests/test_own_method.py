@@ -7,10 +7,13 @@ from dataclasses import MISSING, dataclass, fields
 
 import pytest
 import torch
+from four_doors import four_doors
 
 from course_lib import results, training
-from course_lib.bilingual import CourseError
+from course_lib.bilingual import Bilingual, CourseError
+from course_lib.exact import rewards_tell_more
 from course_lib.lesson import cards, head_to_head
+from course_lib.lesson.exercises.lesson05 import two_boards
 from course_lib.lesson.head_to_head import look
 from course_lib.tasks import Tables, TableTask, TrialShape, make_task
 from course_lib.training import Method
@@ -161,3 +164,131 @@ def test_all_that_a_method_needs_is_told(shown):
     running = TASK.begin(TASK.each(), torch.Generator().manual_seed(0))
     for name in ("clock", "instruction", "symbol", "reward"):
         assert f"running.{name}" in shown[0] and len(getattr(running, name)) == 3
+
+
+# -- what is exact of a task of one's own ------------------------------------------------------------------------
+
+
+def own_boards(change=None, counted=(False, True)):
+    """The lesson's two boards, three doors and two of them with the big prize; ``change`` alters the rewards."""
+    next_state, reward, sense = two_boards(3, 2, 0.2)
+    if change is not None:
+        reward = change(reward)
+    every, ends = torch.arange(6), torch.zeros(1, 3, 3, dtype=torch.bool)
+    tables = Tables(next_state, reward, ends, sense, features=torch.eye(6), start=0)
+    trial = TrialShape(1, [False, True], list(counted))  # lists are as good as tuples
+    names = ("A", "B", *map(str, range(3)))
+    return TableTask("own-boards", Bilingual("게시판", "boards"), tables, trial, names, train=every, test=every)
+
+
+def with_exploration_paid(reward):
+    """Reading costs, which is not counted."""
+    reward = reward.clone()
+    reward[:, 0, :, :2] = -0.1
+    return reward
+
+
+def test_what_exploring_pays_is_in_no_exact_value_where_it_is_not_counted(monkeypatch):
+    monkeypatch.setattr(cards, "show", lambda card: None)
+    plain, paid = (head_to_head.exact_predictions(own_boards(change)) for change in (None, with_exploration_paid))
+    assert plain == pytest.approx(paid, abs=1e-5)
+    assert plain["optimum"] == pytest.approx(0.5 * (0.2 / 3 + 1), abs=1e-5)  # board B is read
+
+
+def test_exact_values_have_the_unit_of_the_reward(monkeypatch):
+    monkeypatch.setattr(cards, "show", lambda card: None)
+    one, thousand = (head_to_head.exact_predictions(own_boards(lambda reward, k=k: k * reward)) for k in (1, 1000))
+    assert {name: value / 1000 for name, value in thousand.items()} == pytest.approx(one, abs=1e-3)
+
+
+def telling(reward):
+    """Exploring in the lobby pays more where the big prize is behind the second door."""
+    reward = reward.clone()
+    reward[1::2, 0, 0] = 1.0
+    return reward
+
+
+@pytest.mark.parametrize(
+    "task, said",
+    [
+        (lambda: own_boards(counted=(True, True)), r"counted=\(False, True\)"),
+        (lambda: own_boards(telling), "tells more of the problem than what is sensed"),
+    ],
+    ids=("exploration counted", "a reward that tells"),
+)
+def test_a_task_whose_values_would_not_be_exact_is_refused(task, said):
+    for compute in (head_to_head.exact_predictions, head_to_head.exact_lanes):
+        with pytest.raises(CourseError, match=said):
+            compute(task())
+
+
+def test_no_reward_of_the_courses_own_tasks_tells_more_than_what_is_sensed():
+    named = [make_task(name) for name in ("map", "homework-map", "noisy-tv", "hurried-bus", "revealing-arm")]
+    assert not any(map(rewards_tell_more, [*named, own_boards(), four_doors(1)]))
+    bandit = torch.eye(3)[:, None, None]  # arm m pays in problem m, and nothing else can be seen
+    tables = Tables(torch.zeros(3, 1, 3, dtype=torch.int64), bandit, torch.zeros(1, 1, 1, dtype=torch.bool),
+                    torch.zeros(3, 1, dtype=torch.int64), torch.eye(1), start=0)  # fmt: skip
+    every, trial = torch.arange(3), TrialShape(3, (False,), (True,))
+    names = Bilingual("팔", "arms")
+    assert rewards_tell_more(TableTask("arms", names, tables, trial, ("a", "b", "c"), train=every, test=every))
+
+
+@pytest.mark.parametrize("wrong", [lambda running: None, lambda running: [0] * len(running.clock), lambda running: 0])
+def test_an_action_that_is_no_tensor_is_told(wrong):
+    with pytest.raises(CourseError, match="missing `return` in `act`"):
+        looking(lambda dice: wrong)
+
+
+def judged_elsewhere(task, settings, generator, resume=None):
+    yield look("mine", make_task("map"), pulling(0), update=0, env_steps=0, seconds=0.0)
+
+
+def test_a_method_that_is_judged_on_another_task_is_told(monkeypatch):
+    monkeypatch.setitem(training.METHODS, "mine", Method(judged_elsewhere, {"homework-map": Settings()}))
+    with pytest.raises(CourseError, match="was judged on map"):
+        next(training.stream("mine", "homework-map", 0))
+
+
+def with_numbers(**changes):
+    next_state, reward, sense = two_boards(3, 2, 0.2)
+    tables = dict(next_state=next_state, reward=reward, ends=torch.zeros(1, 3, 3, dtype=torch.bool), sense=sense,
+                  features=torch.eye(6), start=0)  # fmt: skip
+    return Tables(**(tables | changes))
+
+
+CHANCE = torch.tensor([[0.0, 0.5, 0.5]]).repeat(6, 1)
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        (dict(start=0.0), "the number of a state"),
+        (dict(start=True), "the number of a state"),
+        (dict(features=torch.full((6, 6), float("nan"))), "`features` holds NaN"),
+        (dict(reward=torch.full((6, 3, 3, 5), float("inf"))), "`reward` holds NaN or infinity"),
+        (dict(reward_noise="gauss"), "one of none, bernoulli, normal"),
+        (dict(instruction_chance=2 * CHANCE), "adding up to 1"),
+        (dict(instruction_chance=CHANCE.flip(1)), "must be 0"),
+        (dict(next_state=None, transition=torch.full((6, 3, 5, 3), 0.2)), "`transition` must hold chances"),
+        (dict(next_state=torch.zeros(6, 3, 0, dtype=torch.int64), reward=torch.zeros(6, 3, 3, 0)), "at least one state"),
+    ],
+)
+def test_numbers_that_no_table_can_hold_are_told(changes, said):
+    with pytest.raises(CourseError, match=said) as raised:
+        with_numbers(**changes)
+    assert raised.value.message.ko != raised.value.message.en
+    assert with_numbers(instruction_chance=CHANCE).instructions == 3
+
+
+@pytest.mark.parametrize("instructed", [True, None, "ab", (0, 1), torch.tensor([False, True])])
+def test_an_instructed_that_is_no_tuple_of_truth_values_is_told(instructed):
+    with pytest.raises(CourseError, match="True or False for each episode"):
+        TrialShape(1, instructed, (False, True))
+
+
+@pytest.mark.parametrize("action", [5, -1, "a", 1.0, True])
+def test_an_end_action_that_is_none_is_told(action):
+    every, names = torch.arange(6), ("A", "B", "0", "1", "2")
+    with pytest.raises(CourseError, match="`end_action` takes the number of an action, from 0 to 4"):
+        TableTask("own", Bilingual("내", "own"), with_numbers(), TrialShape(1, (False, True), (False, True)), names,
+                  train=every, test=every, end_action=action)  # fmt: skip

@@ -67,7 +67,7 @@ class Knowledge:
     often each problem asks what (``Tables.instruction_chance``), a problem weighs as much as it asks for that.
 
     Args:
-        task: deterministic tables. A reward must tell no more than what is sensed does; that is not checked.
+        task: deterministic tables. A reward must tell no more than what is sensed does: see ``rewards_tell_more``.
     Raises:
         CourseError: chance has a part in the task.
     """
@@ -219,6 +219,9 @@ class Knowledge:
     def _rewards(self, members: Tensor, share: Tensor, instructions: list[int]) -> Tensor:
         """What each step pays on average over the problems of each set: (n, S, A, i)."""
         table = self.task.tables.reward[:, instructions].permute(0, 2, 3, 1)  # (M or 1, S, A, i)
+        trial = self.task.trial
+        if not any(counts and not asked for asked, counts in zip(trial.instructed, trial.counted, strict=True)):
+            table = table * (torch.tensor(instructions) > 0)  # what exploring pays is not counted
         if len(table) == 1:
             return table
         reward = torch.zeros(len(members), *table.shape[1:])
@@ -256,6 +259,36 @@ class Knowledge:
     def with_exploration(self) -> float:
         """The Bayes-optimal return of a trial of one exploration and one execution episode."""
         return float(self.start_values([0], final=self.execution_worth)[self.all_problems][0])
+
+
+def rewards_tell_more(task: TableTask) -> bool:
+    """Whether some reward tells problems apart that look alike, at a time when there is still something to do with it.
+
+    A reward at the very end of a trial tells nothing that could be used; so exploration's count, and those of
+    execution where it has more than one step and does not end there.
+    """
+    tables = task.tables
+    sensed = tables.sense.gather(1, tables.next_state.flatten(1)).view_as(tables.next_state)
+    outcome = tables.next_state * (int(tables.sense.max()) + 1) + sensed  # (M, S, A)
+    reward = tables.reward.expand(tables.problems, -1, -1, -1)  # (M, I, S, A)
+    ends = tables.ends.expand(tables.problems, -1, -1)  # (M, I, S)
+    # Where problems look alike: of the same state and action, arrived at the same state and sensing the same there.
+    alike = outcome.flatten(1) * (tables.states * tables.actions) + torch.arange(tables.states * tables.actions)
+    different, group = alike.unique(return_inverse=True)  # (groups,), (M, S·A)
+    for instruction in range(tables.instructions):
+        if instruction and task.trial.horizon == 1:
+            continue
+        last = ends[:, instruction].gather(1, tables.next_state.flatten(1)) & (instruction > 0)  # (M, S·A)
+        if instruction and task.end_action is not None:
+            last = last.view_as(outcome).clone()
+            last[..., task.end_action] = True
+            last = last.flatten(1)
+        paid, groups = reward[:, instruction].flatten(1)[~last], group[~last]
+        most = torch.full((len(different),), -torch.inf).scatter_reduce(0, groups, paid, "amax")
+        least = torch.full((len(different),), torch.inf).scatter_reduce(0, groups, paid, "amin")
+        if (most > least).any():
+            return True
+    return False
 
 
 @lru_cache(maxsize=4)

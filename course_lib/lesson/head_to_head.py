@@ -21,7 +21,7 @@ from torch import Tensor
 from course_lib.agents.evaluation import evaluation_trials, what_is_known
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
-from course_lib.exact import PosteriorSampling, knowledge_of, pearl_upper_bound
+from course_lib.exact import PosteriorSampling, knowledge_of, pearl_upper_bound, rewards_tell_more
 from course_lib.exact.posterior_sampling import optimal_actions
 from course_lib.exact.references import explores_then_executes, perfect_exploration, references_of
 from course_lib.lesson import cards
@@ -37,7 +37,7 @@ from course_lib.views.side_by_side import still
 UNFIT = "·"  # the method has no settings for the task
 NEVER = Bilingual("도달 못 함", "never")
 JUDGE_SEED = 20210609  # of every look at a learner's own method, so that looking is the same each time
-TIE_BREAK = 0.01  # how much a unit of return weighs beside a nat, where only nats are asked for
+TIE_BREAK = 0.01  # how many nats the best return weighs more than the worst, where only nats are asked for
 
 
 # -- what is on disk --------------------------------------------------------------------------------------------
@@ -419,12 +419,15 @@ def most_information_first(task: TableTask) -> dict[str, float]:
     knowledge, everything = knowledge_of(task), math.log(task.problem_count)
     nats = {problems: everything - math.log(len(problems)) for problems in knowledge.sets}
 
+    worth = knowledge.execution_worth
+    spread = (max(worth.values()) - min(worth.values())) or 1.0  # so that it does not matter in what unit is paid
+
     def value(weight: float) -> float:
-        pay = {problems: nats[problems] + weight * knowledge.execution_worth[problems] for problems in knowledge.sets}
+        pay = {problems: nats[problems] + weight * worth[problems] for problems in knowledge.sets}
         return float(knowledge.start_values([0], final=pay)[knowledge.all_problems][0])
 
-    information = value(0.0)
-    return {"information": information, "return": (value(TIE_BREAK) - information) / TIE_BREAK}
+    information, weight = value(0.0), TIE_BREAK / spread
+    return {"information": information, "return": (value(weight) - information) / weight}
 
 
 def two_part(task: TableTask | str) -> TableTask:
@@ -442,6 +445,24 @@ def two_part(task: TableTask | str) -> TableTask:
                 "유한한 태스크를 주십시오(예: map).",
                 f"This is not computed exactly for {name}. Give a finite task without chance in which one episode "
                 "explores and one executes, such as map.",
+            )
+        )
+    if found.trial.counted != (False, True):
+        raise CourseError(
+            Bilingual(
+                f"이 값은 탐험의 보상은 세지 않고 실행의 보상은 세는 태스크에서만 계산합니다. `TrialShape(…, counted=(False, True))`로 "
+                f"만드십시오. 받은 것: {found.trial.counted}.",
+                "This is computed only where exploration's rewards are not counted and execution's are. Build the task with "
+                f"`TrialShape(…, counted=(False, True))`. Got {found.trial.counted}.",
+            )
+        )
+    if rewards_tell_more(found):
+        raise CourseError(
+            Bilingual(
+                f"{found.name}에서는 보상이 관측보다 많은 것을 알려 주므로, 관측만 보고 계산한 값은 정확하지 않습니다. 보상이 알려 주는 것을 "
+                "도착한 곳의 `sense`에도 나타내십시오.",
+                f"A reward of {found.name} tells more of the problem than what is sensed, so values computed from what is sensed "
+                "would not be exact. Let `sense`, where the step arrives, tell it as well.",
             )
         )
     return found
@@ -564,8 +585,10 @@ def what_a_task_needs() -> None:
             "`(False, True)` is one exploration, then one execution.",
         )),
         ("counted", Bilingual(
-            "에피소드마다 그 보상이 트라이얼의 리턴에 들어가는지 적습니다.",
-            "For each episode, whether its rewards count in the return of the trial.",
+            "에피소드마다 그 보상이 트라이얼의 리턴에 들어가는지 적습니다. 정확한 값은 `(False, True)`일 때, 그리고 보상이 도착한 곳의 `sense`보다 많은 것을 "
+            "알려 주지 않을 때만 계산합니다.",
+            "For each episode, whether its rewards count in the return of the trial. Exact values are computed for "
+            "`(False, True)` only, and where no reward tells more than what `sense` shows on arrival.",
         )),
         ("train, test", Bilingual(
             "int64. 학습에서 뽑는 문제의 번호와, 테스트에 쓰는 문제의 번호입니다.",

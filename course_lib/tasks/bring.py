@@ -19,6 +19,7 @@ environment, not as ours are.
 from __future__ import annotations
 
 import math
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -88,7 +89,9 @@ class Brought(Task):
         counted = tuple(episode >= exploration for episode in range(episodes))
         self.trial = TrialShape(horizon, (False,) * episodes, counted)
 
-        self._make_env = make_env
+        if not callable(make_env):
+            raise _not_made(make_env)
+        self._make_env, self._made = make_env, weakref.WeakSet()
         self._spare: dict[int, list[gymnasium.Env]] = defaultdict(list)  # made, and not in use
         self.observation_space = self.action_space = None
         env = self.env_of(0)
@@ -137,15 +140,19 @@ class Brought(Task):
             return self._spare[problem].pop()
         except IndexError:  # none is spare
             pass
-        env = self._make_env(self.problems[problem]) if callable(self._make_env) else self._make_env
+        env = self._make_env(self.problems[problem])
         if not isinstance(env, gymnasium.Env):
+            raise _not_made(env)
+        if env in self._made:
             raise CourseError(
                 Bilingual(
-                    f"make_env는 문제를 받아 gymnasium 환경을 돌려주는 함수여야 합니다. 받은 것: {type(env).__name__}.",
-                    "make_env must be a function from a problem to a gymnasium environment. "
-                    f"Got {type(env).__name__}.",
+                    "make_env가 같은 환경을 다시 돌려주었습니다. 트라이얼 여럿이 한 환경을 함께 쓰게 됩니다. 부를 때마다 함수 안에서 새로 "
+                    "만드십시오.",
+                    "make_env returned the same environment again, and several trials would step it together. Make a new one "
+                    "inside the function at each call.",
                 )
             )
+        self._made.add(env)
         spaces = env.observation_space, env.action_space
         if self.observation_space is not None and spaces != (self.observation_space, self.action_space):
             raise CourseError(
@@ -278,3 +285,13 @@ def _listed(argument: str, problems: Sequence[Any]) -> list[Any]:
             )
         )
     return listed
+
+
+def _not_made(got: object) -> CourseError:
+    kind = type(got).__name__
+    return CourseError(
+        Bilingual(
+            f"make_env는 문제를 받아 gymnasium 환경을 돌려주는 함수여야 합니다. 받은 것: {kind}.",
+            f"make_env must be a function from a problem to a gymnasium environment. Got {kind}.",
+        )
+    )

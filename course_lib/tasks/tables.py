@@ -45,6 +45,7 @@ class Tables:
     def __post_init__(self) -> None:
         check_shapes(self)
         check_numbers(self)
+        check_chances(self)
         for f in fields(self):  # row by row in memory, so that one number finds an entry
             if isinstance(value := getattr(self, f.name), Tensor):
                 object.__setattr__(self, f.name, value.contiguous())
@@ -96,6 +97,7 @@ class Tables:
         return Tables(**moved)
 
 
+NOISES = ("none", "bernoulli", "normal")
 INTEGERS, FLOATS, FLOAT, TRUTH = (torch.int64, torch.int32), (torch.float32, torch.float64), (torch.float32,), (torch.bool,)
 SHAPES = {  # table: its axes, and the dtypes that work, the usual one first. Whichever has a letter first says its size
     "sense": (("M", "S"), INTEGERS),
@@ -148,7 +150,32 @@ def _may_be(size: int, axis: str, sizes: dict[str, int]) -> bool:
 
 
 def check_numbers(tables: Tables) -> None:
-    """Raise a CourseError where a table names a state or a symbol that there is not."""
+    """Raise a CourseError where a table names a state or a symbol that there is not, or holds what is no number."""
+    if not isinstance(tables.start, int) or isinstance(tables.start, bool):
+        raise CourseError(
+            Bilingual(
+                f"태스크의 `start`에는 상태의 번호를 정수로 주십시오. 받은 것: {tables.start!r}.",
+                f"`start` of the task must be the number of a state, an integer. Got {tables.start!r}.",
+            )
+        )
+    if not tables.states or not tables.actions:
+        raise CourseError(
+            Bilingual(
+                "태스크에는 상태와 행동이 적어도 하나씩 있어야 합니다. 받은 것: "
+                f"상태 {tables.states}개, 행동 {tables.actions}개.",
+                "A task needs at least one state and one action. Got "
+                f"{tables.states} states and {tables.actions} actions.",
+            )
+        )
+    for name in ("reward", "features", "instruction_features"):
+        table = getattr(tables, name)
+        if table is not None and not table.isfinite().all():
+            raise CourseError(
+                Bilingual(
+                    f"태스크의 표 `{name}`에 NaN이나 무한대가 있습니다. 유한한 수만 주십시오.",
+                    f"The task's table `{name}` holds NaN or infinity. Give finite numbers only.",
+                )
+            )
     last_symbol = tables.sense if tables.pictures is None else tables.sense + tables.pictures - 1
     states, symbols = Bilingual("상태", "states"), Bilingual("기호(`features`의 행)", "symbols (rows of `features`)")
     for name, numbers, count, of in (
@@ -167,6 +194,36 @@ def check_numbers(tables: Tables) -> None:
                     f"Got {least} … {most}.",
                 )
             )
+
+
+def check_chances(tables: Tables) -> None:
+    """Raise a CourseError unless what is a chance is one, and the noise one that there is."""
+    if tables.reward_noise not in NOISES:
+        raise CourseError(
+            Bilingual(
+                f"`reward_noise`는 {', '.join(NOISES)} 가운데 하나입니다. 받은 것: {tables.reward_noise!r}.",
+                f"`reward_noise` is one of {', '.join(NOISES)}. Got {tables.reward_noise!r}.",
+            )
+        )
+    for name in ("transition", "instruction_chance"):
+        chance = getattr(tables, name)
+        if chance is None:
+            continue
+        if (chance < 0).any() or not torch.allclose(chance.sum(dim=-1), torch.ones((), dtype=chance.dtype), atol=1e-4):
+            raise CourseError(
+                Bilingual(
+                    f"태스크의 표 `{name}`은 마지막 축을 따라 0 이상이고 더해서 1인 확률이어야 합니다.",
+                    f"The task's table `{name}` must hold chances: at least 0, and adding up to 1 along the last axis.",
+                )
+            )
+    if tables.instruction_chance is not None and (tables.instruction_chance[:, 0] != 0).any():
+        raise CourseError(
+            Bilingual(
+                "`instruction_chance`의 첫 열, 곧 지시 0(탐험)은 0이어야 합니다. 지시는 1부터 I − 1까지 가운데에서 뽑습니다.",
+                "The first column of `instruction_chance`, instruction 0 (exploration), must be 0: what is asked is drawn "
+                "from 1 to I − 1.",
+            )
+        )
 
 
 class TableFamily(Task):
@@ -231,6 +288,14 @@ class TableTask(TableFamily):
                 Bilingual(
                     f"태스크 {self.name}의 표에는 행동이 {actions}개인데 이름은 {named}개입니다. 행동마다 이름을 하나씩 주십시오.",
                     f"Task {self.name} has {actions} actions in its tables and {named} names. Give each action a name.",
+                )
+            )
+        whole = isinstance(self.end_action, int) and not isinstance(self.end_action, bool)
+        if self.end_action is not None and not (whole and 0 <= self.end_action < actions):
+            raise CourseError(
+                Bilingual(
+                    f"`end_action`에는 0부터 {actions - 1}까지의 행동 번호나 None을 주십시오. 받은 것: {self.end_action!r}.",
+                    f"`end_action` takes the number of an action, from 0 to {actions - 1}, or None. Got {self.end_action!r}.",
                 )
             )
         for split, numbers in self.splits.items():

@@ -49,6 +49,16 @@ class TrialShape:
     pauses: bool = True
 
     def __post_init__(self) -> None:
+        for name in ("instructed", "counted"):
+            given = getattr(self, name)
+            if not isinstance(given, (tuple, list)) or not all(isinstance(one, bool) for one in given):
+                raise CourseError(
+                    Bilingual(
+                        f"`{name}`에는 에피소드마다 True나 False를 하나씩 적은 튜플을 주십시오(예: `(False, True)`). 받은 값: {given!r}.",
+                        f"`{name}` takes a tuple with True or False for each episode, such as `(False, True)`. Got {given!r}.",
+                    )
+                )
+            object.__setattr__(self, name, tuple(given))  # a list would equal no tuple of the same values
         whole = isinstance(self.horizon, int) and not isinstance(self.horizon, bool)
         if not whole or self.horizon < 1 or not self.instructed or len(self.instructed) != len(self.counted):
             raise CourseError(
@@ -273,6 +283,14 @@ class Running(ABC):
     def check_action(self, action: Tensor) -> None:
         """Raise a CourseError unless there is one known action for each trial."""
         count, names = len(self.problem), len(self.task.actions)
+        if not isinstance(action, Tensor):
+            kind = type(action).__name__
+            raise CourseError(
+                Bilingual(
+                    f"행동은 트라이얼마다 하나씩인 텐서여야 합니다. 받은 것의 종류: {kind}. `act`에서 `return`이 빠지지 않았는지 보십시오.",
+                    f"Actions must be a tensor, one for each trial. Got a {kind}. Look for a missing `return` in `act`.",
+                )
+            )
         if self.task.continuous:
             expected = Bilingual(f"float32 텐서 ({count}, {names})", f"a float32 tensor ({count}, {names})")
             shaped = action.shape == (count, names) and action.dtype == torch.float32
@@ -329,6 +347,8 @@ def play(
             valid=~running.resting,
         )
         action = act(running)
+        if not isinstance(action, Tensor) or action.shape[:1] != running.problem.shape:
+            running.check_action(action)
         action = where(running.resting, torch.zeros_like(action), action)
         reward = running.step(action)
         columns.append(
