@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor
 from course_lib.agents import dream
 from course_lib.agents.curious import looked_at
 from course_lib.agents.networks import linear
+from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, known_or_error
 from course_lib.results import main, print_ends, record_anew, run_missing
 from course_lib.tasks import make_task
@@ -68,12 +69,14 @@ TURNS = {
     "λ 1": (1.0, 1280), "λ 1 until 576": (1.0, 576),
 }  # fmt: skip
 TURNED_AT = 448
-VARIANTS |= {name: ("homework-map", {}, {}) for name in TURNS}
+# The same training as the last one, up to where λ is turned back; then the encoder's parameters of TURNED_AT are put back.
+PUT_BACK = "λ 1 until 576, then the encoder of before"
+VARIANTS |= {name: ("homework-map", {}, {}) for name in (*TURNS, PUT_BACK)}
 SEEDS = {variant: range(10 if task == "distracting-bus" else 5) for variant, (task, _, _) in VARIANTS.items()}
 LOOKS = 8  # snapshots on the way, of all that the training makes
 SHOWN = (
     "test_return", "knowledge_worth", "information", "useful_buses", "distractor_buses", "map_read", "explored",
-    "code_information_max", "code_information", "information_bound", "decoder_gap", "cpu_seconds",
+    "code_information_max", "code_information", "information_bound", "decoder_gap", "code_in_training", "cpu_seconds",
 )  # fmt: skip
 
 
@@ -88,6 +91,29 @@ def turned_bottleneck(price: float, until: int) -> Callable[[Tensor, float], Ten
     return squeeze
 
 
+def put_back(seed: int) -> Iterator[Snapshot]:
+    """λ is 1 from TURNED_AT to 576; there ``code_in_training`` tells what z holds by the parameters in training, which
+    the averaged ones only follow, and the encoder gets back those of TURNED_AT. Nothing else is changed."""
+    settings, task = dream.SETTINGS["homework-map"], make_task("homework-map")
+    squeeze = turned_bottleneck(*TURNS["λ 1 until 576"])
+    for snapshot in stream("dream", "homework-map", seed, functions=dict(squeeze=squeeze)):
+        if snapshot.update == TURNED_AT:
+            before = snapshot.checkpoint()["networks"]
+        if snapshot.update == 576:
+            break
+        yield snapshot
+    checkpoint = snapshot.checkpoint()
+    networks = dream.Networks(task, settings, torch.Generator())
+    networks.load_state_dict(checkpoint["networks"])
+    with torch.no_grad():
+        bound = dream.Judge(task, settings).bound(networks, torch.Generator().manual_seed(7))
+    snapshot.metrics["code_in_training"] = bound["code_information_max"]
+    yield snapshot
+    checkpoint["networks"] |= {name: value for name, value in before.items() if name.startswith("encoder.")}
+    _, *after = dream.train(task, settings, torch.Generator().manual_seed(seed), resume=checkpoint)
+    yield from after
+
+
 def one_run(variant: str, seed: int) -> list[dict]:
     """The curve of one training: a row a snapshot."""
     name, settings, functions = VARIANTS[variant]
@@ -97,12 +123,15 @@ def one_run(variant: str, seed: int) -> list[dict]:
     plain = dream.Decoder
     dream.Decoder = HiddenDecoder if variant.startswith("hidden layer") else plain
     try:
-        snapshots = list(stream("dream", name, seed, functions=functions, **settings))
+        train = put_back(seed) if variant == PUT_BACK else stream("dream", name, seed, functions=functions, **settings)
+        snapshots = list(train)
     finally:
         dream.Decoder = plain
     spent = round(time.thread_time() - began, 1)
     every = max(1, len(snapshots) // LOOKS)
-    for snapshot in snapshots[:-1:every] + snapshots[-1:]:
+    for place, snapshot in enumerate(snapshots):
+        if place % every and place < len(snapshots) - 1 and "code_in_training" not in snapshot.metrics:
+            continue
         found = snapshot.metrics | looked_at(task, snapshot.trials)
         numbers = {name: round(value, 4) for name, value in found.items()}
         rows.append(dict(update=snapshot.update, env_steps=snapshot.env_steps) | numbers)

@@ -71,8 +71,9 @@ def lesson_01():
     walking = [value for value in together if 0.29 < value < 0.31]
     worse = [value for value in together if value < 0.29]
     assert max(coupling("together", "information")) < 3 and len(worse) == 1
-    by_bus, on_foot = coupling("perfect explorer", "by_bus"), coupling("perfect explorer", "on_foot")
-    assert all(bus + foot == 96 for bus, foot in zip(by_bus, on_foot, strict=True))
+    at_once, by_bus = coupling("perfect explorer", "at_once"), coupling("perfect explorer", "by_bus")
+    assert all(right <= rode < 96 for right, rode in zip(at_once, by_bus, strict=True))
+    forgetful = span(coupling("bandit, memory reset each episode"))
     released = coupling("perfect explorer, then together", update=100)
     ended = coupling("perfect explorer, then together")
     told_again = coupling("perfect explorer, then together", "execution_given_exploration")
@@ -110,7 +111,8 @@ def lesson_01():
         f"PSRL from {untold:.1f} to {sampling:.1f}", f"{other_untold:.1f}에서 {other:.1f}으로", f"{other_untold:.1f} to {other:.1f}.",
         f"{len(walking)}개는 걷기(0.3)에 머물고, {len(stuck)}개는", f"{len(walking)} stay with walking (0.3). {len(stuck)} try",
         f"{span(stuck)}에 이른", f"reach {span(stuck)} and", f"못합니다({worse[0]:.2f})", f"walking ({worse[0]:.2f})",
-        f"{span(by_bus, 0)}개에서 옳은 버스", f"right bus in {span(by_bus, 0)},",
+        f"{span(at_once, 0)}개에서 옳은 버스를 한 번에", f"right bus at once in {span(at_once, 0)},",
+        f"학습하면 {forgetful}입니다(시드 5개)", f"RL² comes to {forgetful} (5 seeds)",
         f"탐험 가운데 {by_chance}%쯤만", f"about {by_chance} % of random",
         f"직전에 {span(released)}이던 리턴이 {span(ended)}로", f"withdrawn the return is {span(released)}; it ends at {span(ended)},",
         f"다시 읽어 주면 {span(told_again)}을 법니다. 네 시드에서는", f"it earns {span(told_again)}, in four seeds",
@@ -162,7 +164,9 @@ def lesson_03():
     assert min(trainings("dream", "revealing-arm")) == 1 and len(seconds) == 7
     assert max(record(f"results/dream_revealing-arm_{seed}.json")["seconds_to_target"] for seed in range(10)) < 2
     assert rl2_over_log < 2 and dream_over_log < 1
-    left = span(emptied("code_information_max"), 1)
+    put_back = "λ 1 until 576, then the encoder of before"
+    left = span(ends("dream_ablations.json", put_back, "code_in_training", update=576))
+    recovered = span(ends("dream_ablations.json", put_back, "test_return"))
     rides = {name: ends("dream_ablations.json", name, "distractor_buses") for name in dreaming.SQUEEZED}
     paid = {name: ends("dream_ablations.json", name, "test_return") for name in dreaming.SQUEEZED}
     assert {len(values) for values in rides.values()} == {10}
@@ -176,7 +180,7 @@ def lesson_03():
         f"RL²는 도시에서 {together}에", f"RL² stopped at {together} in",
         f"기울기는 RL²가 {rl2:.2f}, DREAM이 {dream:.2f}입니다", f"RL² has a slope of {rl2:.2f} and DREAM of {dream:.2f};",
         f"{rl2_over_log:.2f}와 {dream_over_log:.2f}로", f"{rl2_over_log:.2f} and {dream_over_log:.2f}, a little below",
-        f"$z$에는 {left} nat이", f"$z$ still holds {left} nats",
+        f"$z$에는 이미 {left} nat뿐이고", f"training holds {left} nats,", f"모두 {recovered}으로 회복", f"recover to {recovered}.",
         f"타고({span(free)}대) 리턴은 {low}에서 {high}까지", f"ride distractors ({span(free)}), and the returns scatter from {low} to {high}.",
         f"3개만 방해 버스를 탑니다({span(some)}대)", f"without the bottleneck ({span(some)});",
         f"타며 {min(paid['bottleneck']):.2f}에", f"no further than {min(paid['bottleneck']):.2f}.",
@@ -254,7 +258,13 @@ def lesson_05():
     assert sum(reading) == 2 and max(trainings("task-inference", "homework-map")) < -0.27
     patient = span(ends("ten_times.json", "rl2 map", "test_return"))
     assert max(ends("ten_times.json", "rl2 map", "information")) < 1.39  # log 4: what a single bus tells
+    read_a = {variant: ends("two_boards.json", variant, "read_a") for variant in record("two_boards.json")["runs"]}
+    for variant in ("DREAM", "DREAM, four times as long", "DREAM, prize 0", "DREAM, four times as long, prize 0"):
+        assert read_a[variant] == [1] * 10
+    useless, little = (read_a[f"DREAM, prize {prize}, λ 0.001"].count(0) for prize in ("0", "0.2"))
     return [
+        f"이면 그때 {useless}개가 B를 읽지만, 상금이 0.2이면 {little}개뿐",
+        f"{useless} of them then read B, but with the prize of 0.2 only {little}.",
         f"않고 {kitchen:.2f}를 법니다", f"while exploring, and gets {kitchen:.2f}.",
         f"열어 보고({span(explored['rl2-replay'], 1)} nat) {control}개는 최적입니다(나머지는 실행에서 실패",
         f"or more ({span(explored['rl2-replay'], 1)} nats), and {control} are at the optimum (the others fail at execution)",

@@ -72,9 +72,13 @@ TERMS = (
         ko="에이전트가 한 스텝에서 고르는 것입니다.",
         en="What the agent chooses at one step."),
         ("액션",)),
+    Term("problem", "문제", Bilingual(
+        ko="트라이얼 하나에서 풀어야 하는 하나의 MDP입니다.",
+        en="The one MDP that a trial is about."),
+        ("프라블럼", "프로블럼", "문제 인스턴스")),
     Term("task", "태스크", Bilingual(
-        ko="에이전트가 풀어야 할 하나의 MDP입니다.",
-        en="One MDP that the agent has to solve."),
+        ko="서로 닮은 문제들과 그 분포입니다. 문헌에서는 문제 하나를 태스크라고 부르기도 합니다.",
+        en="Problems that are alike, with their distribution. In the literature often one problem."),
         ("과업", "타스크", "테스크")),
     Term("task distribution", "태스크 분포", Bilingual(
         ko="트라이얼마다 태스크를 뽑는 확률분포입니다.",
@@ -97,7 +101,7 @@ TERMS = (
         en="The distribution after the data are seen."),
         ("사후분포", "포스테리어")),
     Term("posterior (Thompson) sampling", "사후 샘플링(톰슨 샘플링)", Bilingual(
-        ko="사후 분포에서 태스크 하나를 뽑아, 한 에피소드 동안 그것이 맞다고 여기고 행동합니다.",
+        ko="사후 분포에서 문제 하나를 뽑아, 한 에피소드 동안 그것이 맞다고 여기고 행동합니다.",
         en="Draw one task from the posterior and act for a whole episode as if it were true."),
         ("사후 표본추출", "사후 표집", "톰프슨", "톰슨샘플링", "사후샘플링", "Thomson sampling")),
     Term("mutual information", "상호정보량", Bilingual(
@@ -141,8 +145,8 @@ TERMS = (
         en="The network that recovers data or a task from a representation."),
         ("복호화기", "복호기")),
     Term("belief", "신념", Bilingual(
-        ko="지금까지의 경험이 주어졌을 때 태스크에 대한 사후 분포입니다.",
-        en="The posterior over tasks, given the experience so far."),
+        ko="지금까지의 경험이 주어졌을 때 문제에 대한 사후 분포입니다.",
+        en="The posterior over problems, given the experience so far."),
         ("믿음 상태", "빌리프", "신뢰 상태")),
     Term("Bayes-optimal", "베이즈 최적", Bilingual(
         ko="사전 분포에 대해 기대 리턴이 가장 큰, 신념을 셈에 넣은 행동입니다.",
@@ -181,8 +185,8 @@ TERMS = (
         en="One stretch of interaction from a start state to an end."),
         ("에피소우드", "에피쏘드")),
     Term("trial", "트라이얼", Bilingual(
-        ko="한 태스크에서 이어지는 여러 에피소드로, 도시에서는 앞이 탐험이고 마지막이 실행입니다.",
-        en="Several episodes in one task; in the cities the earlier ones explore and the last one executes."),
+        ko="한 문제에서 이어지는 여러 에피소드로, 도시에서는 앞이 탐험이고 마지막이 실행입니다.",
+        en="Several episodes in one problem; in the cities the earlier ones explore and the last one executes."),
         ("트라이알", "메타 에피소드", "메타에피소드")),
     Term("recurrent neural network", "순환 신경망", Bilingual(
         ko="은닉 상태를 스텝마다 넘기며 순서가 있는 입력을 읽는 신경망입니다.",

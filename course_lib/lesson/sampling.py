@@ -341,7 +341,7 @@ def _draw_bells(axes: Axes, mean: Tensor, deviation: Tensor) -> None:
 
 def _draw_ellipses(axes: Axes, mean: Tensor, deviation: Tensor) -> None:
     for size in (1, 2):
-        axes.add_patch(Circle((0, 0), size, fill=False, edgecolor=SOFT, linestyle="--", linewidth=0.9))
+        axes.add_patch(Circle((0, 0), size, fill=False, edgecolor=SOFT, linestyle="--", linewidth=1.2, zorder=3))
         for k, (m, s) in enumerate(zip(mean[:, :2].tolist(), deviation[:, :2].tolist(), strict=True)):
             ellipse = Ellipse(m, 2 * size * s[0], 2 * size * s[1], fill=size == 1, linewidth=1.4)
             ellipse.set_facecolor((*_rgb(OKABE_ITO[k]), 0.07))
