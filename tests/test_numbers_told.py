@@ -105,7 +105,8 @@ def lesson_01():
     assert abs(median(trainings("rl2", "random-mdp")) - greedy) < 0.5
     return [
         f"RL²의 {pulled:.2f}는", f"the {pulled:.2f} of RL²", f"탐욕도 {idle:.2f}입니다", f"greedy has {idle:.2f}:",
-        f"탐욕은 {idle_longer:.2f}으로 뒤처지고, RL²는 {more:.2f}", f"with {idle_longer:.2f}, and RL² has {more:.2f}:",
+        f"탐욕은 {idle_longer:.2f}으로 뒤처지고, 톰슨 샘플링은 {thompson:.2f}으로 그보다도", f"RL²는 {more:.2f}로 기틴스",
+        f"with {idle_longer:.2f}, and Thompson sampling even more with {thompson:.2f}. RL² has {more:.2f}, a little",
         f"({found['ts']:.2f} nat) {few['ts']:.2f}밖에", f"({found['ts']:.2f} nats), and earns a mere {few['ts']:.2f}.",
         f"탐욕조차 {greedy:.1f}로", f"even greedy has {greedy:.1f},", f"{untold:.1f}에서 {sampling:.1f}로",
         f"PSRL from {untold:.1f} to {sampling:.1f}", f"{other_untold:.1f}에서 {other:.1f}으로", f"{other_untold:.1f} to {other:.1f}.",
@@ -263,8 +264,8 @@ def lesson_05():
         assert read_a[variant] == [1] * 10
     useless, little = (read_a[f"DREAM, prize {prize}, λ 0.001"].count(0) for prize in ("0", "0.2"))
     return [
-        f"이면 그때 {useless}개가 B를 읽지만, 상금이 0.2이면 {little}개뿐",
-        f"{useless} of them then read B, but with the prize of 0.2 only {little}.",
+        f"조이면 상금이 0일 때 {useless}개가 B를 읽지만, 0.2일 때는 {little}개뿐",
+        f"with a prize of 0, {useless} of them read B; with 0.2 only {little}.",
         f"않고 {kitchen:.2f}를 법니다", f"while exploring, and gets {kitchen:.2f}.",
         f"열어 보고({span(explored['rl2-replay'], 1)} nat) {control}개는 최적입니다(나머지는 실행에서 실패",
         f"or more ({span(explored['rl2-replay'], 1)} nats), and {control} are at the optimum (the others fail at execution)",

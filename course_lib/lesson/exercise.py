@@ -343,8 +343,8 @@ def judge(exercise: Exercise, answer: object, seed: int | None = None) -> Verdic
         return Verdict(exercise, "TODO", 0, len(cases), not_written(exercise))
     if not callable(answer):
         return Verdict(exercise, "FAIL", 0, len(cases), got=compact(answer), message=Bilingual(
-            ko=f"함수가 필요합니다: 괄호 없이 함수의 이름만 넘기십시오. 받은 값의 종류: {type(answer).__name__}.",
-            en=f"A function is needed: pass its name without brackets. Got a {type(answer).__name__}.",
+            ko=f"함수가 필요합니다: 따옴표와 괄호 없이 함수의 이름만 넘기십시오. 받은 값의 종류: {type(answer).__name__}.",
+            en=f"A function is needed: pass its name without quotes or brackets. Got a {type(answer).__name__}.",
         ))
     runs = [run_case(exercise, answer, case) for case in cases]
     expected = [run_case(exercise, exercise.reference, case, shield=False) for case in cases]
