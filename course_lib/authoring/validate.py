@@ -31,7 +31,7 @@ def validate(exercise: Exercise, seeds: int = 20) -> list[str]:
     else:
         complaints += _complaints_about_cases(exercise)
         right = [exercise.reference, exercise.solution, *exercise.also_right]
-        guesses = _ignorant_functions(exercise)
+        guesses = ignorant_functions(exercise)
         if len(exercise.also_right) < 2:
             complaints.append("also_right: give at least two other right answers")
         if exercise.solution is exercise.reference:
@@ -96,7 +96,7 @@ def _complaints_about_cases(exercise: Exercise) -> list[str]:
     return complaints
 
 
-def _ignorant_functions(exercise: Exercise) -> dict[str, Callable]:
+def ignorant_functions(exercise: Exercise) -> dict[str, Callable]:
     """Answers that know nothing of the exercise, by name."""
     case = draw_cases(exercise)[0]
     constant = run_case(exercise, exercise.reference, case, shield=False).value
