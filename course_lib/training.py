@@ -6,6 +6,7 @@ yields it back, so that whatever draws a training also draws a recording, withou
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import pickle
@@ -80,7 +81,10 @@ def accepts(function: object, *arguments: object) -> bool:
 def signature_of(function: object) -> str:
     """A function's name and arguments, or the type of something else."""
     name = getattr(function, "__name__", type(function).__name__)
-    return f"`{name}{inspect.signature(function)}`" if callable(function) else f"`{name}`"
+    try:
+        return f"`{name}{inspect.signature(function)}`"
+    except (TypeError, ValueError):  # no function, or one written in C that does not say
+        return f"`{name}`"
 
 
 METHODS = {
@@ -227,36 +231,48 @@ def stream(
     functions = checked_functions(method, functions or {})
     train = METHODS[method].train
     snapshots = train(made, settings, seeded(seed, device), resume, **functions)
-    return with_a_first(snapshots, signature_of(train), made.name)
+    return only_snapshots(snapshots, signature_of(train), made.name)
 
 
-def with_a_first(snapshots: Iterator[Snapshot], method: str, task: str) -> Iterator[Snapshot]:
-    """What a method yields, if the first of it is a snapshot of this task.
+def only_snapshots(yielded: Iterator[Snapshot], method: str, task: str) -> Iterator[Snapshot]:
+    """What a method yields, as long as each is a snapshot of this task, and there is one.
 
     Raises:
         CourseError: the method returns something instead, or yields nothing, or something else; or it was judged on
             another task.
     """
-    first = next(snapshots, None) if isinstance(snapshots, Iterator) else None
-    if not isinstance(first, Snapshot):
-        raise CourseError(
-            Bilingual(
-                f"방법 {method}이(가) 스냅샷을 내놓지 않았습니다. 적어도 한 번, 처음에는 학습하기 전에 "
-                "`yield look(...)`으로 내놓으십시오. `return`이 아니라 `yield`입니다.",
-                f"The method {method} gave no snapshot. Yield at least one `look(...)`, the first before training: "
-                "`yield`, not `return`.",
-            )
+    number = 0
+    with contextlib.ExitStack() as at_the_end:
+        if hasattr(yielded, "close"):
+            at_the_end.callback(yielded.close)
+        for number, snapshot in enumerate(yielded if isinstance(yielded, Iterator) else (), start=1):
+            if not isinstance(snapshot, Snapshot):
+                raise no_snapshot(method, f"{number}. {reprlib.repr(snapshot)}")
+            if snapshot.task != task:
+                raise CourseError(
+                    Bilingual(
+                        f"방법 {method}은(는) {task}에서 학습해야 하는데 {snapshot.task}에서 평가했습니다. 받은 `task`를 그대로 `look`에 "
+                        "넘기십시오.",
+                        f"The method {method} is to train on {task}, and was judged on {snapshot.task}. Pass the `task` that it "
+                        "was given on to `look`.",
+                    )
+                )
+            yield snapshot
+    if not number:
+        raise no_snapshot(method)
+
+
+def no_snapshot(method: str, got: str = "") -> CourseError:
+    """What is said of a method that yields nothing, or at some time something that is no snapshot."""
+    yielded = Bilingual(f" 내놓은 것: {got}.", f" Yielded: {got}.") if got else Bilingual("", "")
+    return CourseError(
+        Bilingual(
+            f"방법 {method}이(가) 스냅샷을 내놓지 않았습니다. 적어도 한 번, 처음에는 학습하기 전에 "
+            f"`yield look(...)`으로 내놓으십시오. `return`이 아니라 `yield`입니다.{yielded.ko}",
+            f"The method {method} gave no snapshot. Yield at least one `look(...)`, the first before training: "
+            f"`yield`, not `return`.{yielded.en}",
         )
-    if first.task != task:
-        raise CourseError(
-            Bilingual(
-                f"방법 {method}은(는) {task}에서 학습해야 하는데 {first.task}에서 평가했습니다. 받은 `task`를 그대로 `look`에 넘기십시오.",
-                f"The method {method} is to train on {task}, and was judged on {first.task}. Pass the `task` that it was given "
-                "on to `look`.",
-            )
-        )
-    yield first
-    yield from snapshots
+    )
 
 
 def seeded(seed: int, device: str) -> torch.Generator:

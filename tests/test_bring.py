@@ -233,7 +233,35 @@ class Broken(Corridor):
             paid = float("nan")
         if self.what == "observation":
             seen["noise"][:] = np.nan
+        if self.what == "four":
+            return seen, paid, rest[0], {}
+        if self.what == "info in the fourth place":
+            return seen, paid, rest[0], {}, {}
+        late = self.what.startswith("later ") and action == 0  # the action that it is not tried out with
+        if late or not self.what.startswith("later "):
+            paid = {"two": np.zeros(2), "none": None}.get(self.what.removeprefix("later "), paid)
+            if "wide" in self.what:
+                seen["noise"] = np.zeros(3, np.float32)
+            if "far" in self.what:
+                seen["cell"] = 5
         return seen, paid, *rest
+
+    def reset(self, *, seed=None, options=None):
+        begun = super().reset(seed=seed, options=options)
+        if self.what == "alone":
+            return begun[0]
+        if self.what == "fails":
+            raise RuntimeError("no such seed")
+        return begun
+
+
+AT_ONCE = ("four", "info in the fourth place", "two", "none", "wide", "far", "alone", "fails")
+LATER = ("later two", "later none", "later wide", "later far")
+
+
+class SeedlessCorridor(Corridor):
+    def reset(self):
+        return super().reset()
 
 
 def other_spaces(problem):
@@ -278,6 +306,12 @@ MISTAKES = [
     lambda: corridors(actions=("left",)),
     lambda: bring(lambda _: "no environment", [0], horizon=5),
     lambda: bring("CartPole-v1", [0], horizon=5),
+    lambda: bring(lambda: Corridor(0), [0], horizon=5),
+    lambda: bring(SeedlessCorridor, [0], horizon=5),
+    lambda: corridors(actions=5),
+    lambda: corridors(actions="lr"),
+    *(lambda what=what: bring(Broken, [what], horizon=5) for what in AT_ONCE),
+    *(lambda what=what: stepped(bring(Broken, [what], horizon=5), torch.tensor([1])) for what in LATER),
     lambda: bring(Corridor(0), [0], horizon=5),
     lambda: stepped(bring(lambda _, one=Corridor(0): one, [0, 1], horizon=5), torch.tensor([0, 0])),
     lambda: bring(many_actions, [0], horizon=5),

@@ -76,12 +76,38 @@ def yielding_numbers(task, settings, generator, resume=None):
     yield 0.5
 
 
-@pytest.mark.parametrize("train", [nothing_yielded, returning, returning_nothing, yielding_numbers])
+def yielding_a_number_later(task, settings, generator, resume=None):
+    yield looking(pulling(0))
+    yield 0.5
+
+
+@pytest.mark.parametrize(
+    "train", [nothing_yielded, returning, returning_nothing, yielding_numbers, yielding_a_number_later]
+)
 def test_a_method_without_a_snapshot_is_said(train, monkeypatch):
     monkeypatch.setitem(training.METHODS, "mine", Method(train, {"revealing-arm": Settings()}))
     with pytest.raises(CourseError, match="Yield at least one `look") as raised:
         results.train_cell(results.Cell("mine", TASK.name, 0))
     assert train.__name__ in raised.value.message.ko and "내놓지 않았습니다" in raised.value.message.ko
+    place = {yielding_numbers: "1. 0.5", yielding_a_number_later: "2. 0.5"}.get(train)
+    assert place is None or all(place in words for words in raised.value.message)
+
+
+def test_a_training_that_is_left_is_closed(monkeypatch):
+    closed = []
+
+    def endless(task, settings, generator, resume=None):
+        try:
+            while True:
+                yield looking(pulling(0))
+        finally:
+            closed.append(True)
+
+    monkeypatch.setitem(training.METHODS, "mine", Method(endless, {"revealing-arm": Settings()}))
+    running = training.stream("mine", TASK.name)
+    next(running)
+    running.close()
+    assert closed
 
 
 def of_three(task, settings, generator):
@@ -100,6 +126,20 @@ def test_a_method_of_other_arguments_is_said(train, got):
 def test_settings_of_another_kind_are_said(settings):
     with pytest.raises(CourseError, match="names of tasks and dataclasses"):
         Method(any_arm, settings)
+
+
+def test_numbers_may_be_tensors_and_anything_else_is_told():
+    one = look("mine", TASK, pulling(0), update=torch.tensor(3), env_steps=torch.tensor(96.0), seconds=torch.tensor(0.5),
+               train_return=torch.tensor([1.5]))  # fmt: skip
+    kinds = [type(value) for value in (one.update, one.env_steps, one.seconds, one.metrics["train_return"])]
+    assert kinds == [int, int, float, float] and one.env_steps == 96
+    right = dict(update=0, env_steps=0, seconds=0.0)
+    for name, wrong in (
+        ("env_steps", "96"), ("env_steps", 0.5), ("env_steps", float("inf")), ("update", None), ("seconds", torch.zeros(2)),
+        ("loss", "low"), ("loss", torch.zeros(3)),
+    ):  # fmt: skip
+        with pytest.raises(CourseError, match=f"argument {name} can't be"):
+            look("mine", TASK, pulling(0), **right | {name: wrong})
 
 
 # -- policies -------------------------------------------------------------------------------------------------
@@ -225,6 +265,7 @@ def test_a_task_whose_values_would_not_be_exact_is_refused(task, said):
 def test_no_reward_of_the_courses_own_tasks_tells_more_than_what_is_sensed():
     named = [make_task(name) for name in ("map", "homework-map", "noisy-tv", "hurried-bus", "revealing-arm")]
     assert not any(map(rewards_tell_more, [*named, own_boards(), four_doors(1)]))
+    assert not rewards_tell_more(own_boards(lambda reward: reward + 1e-8 * torch.arange(len(reward))[:, None, None, None]))
     bandit = torch.eye(3)[:, None, None]  # arm m pays in problem m, and nothing else can be seen
     tables = Tables(torch.zeros(3, 1, 3, dtype=torch.int64), bandit, torch.zeros(1, 1, 1, dtype=torch.bool),
                     torch.zeros(3, 1, dtype=torch.int64), torch.eye(1), start=0)  # fmt: skip

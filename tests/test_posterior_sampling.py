@@ -295,5 +295,6 @@ def test_returns_by_episode_add_up():
 def test_what_it_cannot_do_is_refused():
     with pytest.raises(CourseError, match="'week'.*episode, step, refuted, known"):
         PosteriorSampling(make_task("map"), generator(), "week")
-    with pytest.raises(CourseError, match="Chance"):
-        PosteriorSampling(make_task("bandit"), generator())
+    for task in ("bandit", "point-robot"):
+        with pytest.raises(CourseError, match="transitions and rewards are certain"):
+            PosteriorSampling(make_task(task), generator())

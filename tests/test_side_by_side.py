@@ -6,6 +6,7 @@ import io
 import math
 from dataclasses import replace
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -20,6 +21,7 @@ from course_lib.exact import knowledge_of, pearl_upper_bound
 from course_lib.exact.references import references_of
 from course_lib.lesson import head_to_head
 from course_lib.tasks import Drawn, Trials, make_task, play
+from course_lib.tasks.bring import bring
 from course_lib.views import figure, jobs, side_by_side
 from course_lib.views.figure import EXECUTE, EXPLORE, decimals
 from course_lib.views.live import packed
@@ -99,7 +101,8 @@ def test_what_can_not_race_is_said(streams, by):
         ([[]], CITY, {}),
         ({"a": "rl2"}, CITY, {}),
         ({"a": []}, "map", {}),
-        ({"a": []}, make_task("point-robot"), {}),  # its states and actions have no numbers
+        ({"a": []}, make_task("point-robot"), {}),  # its actions have no numbers
+        ({"a": []}, bring(lambda _: gymnasium.make("CartPole-v1"), [0], horizon=2), {}),  # its states have none
         ({"a": []}, CITY, {"speed": 0}),
         ({"a": []}, CITY, {"title": "RL2"}),
     ],

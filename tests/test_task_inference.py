@@ -239,6 +239,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence():
         list(training.stream("task-inference", "gridnavi", functions=broken, **SMALL))
 
 
-def test_problems_that_have_no_number_are_refused():
+@pytest.mark.parametrize("task", ["random-mdp", "point-robot"])
+def test_problems_that_have_no_number_or_no_table_are_refused(task):
     with pytest.raises(CourseError, match="gridnavi"):
-        next(task_inference.train(make_task("random-mdp"), task_inference.Settings(), torch.Generator().manual_seed(0)))
+        next(task_inference.train(make_task(task), task_inference.Settings(), torch.Generator().manual_seed(0)))

@@ -252,9 +252,14 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence():
         list(training.stream("varibad", "gridnavi", functions=broken, **SMALL))
 
 
-def test_a_task_without_tables_is_refused():
-    with pytest.raises(CourseError, match="gridnavi"):
-        next(varibad.train(make_task("point-robot"), varibad.Settings(), torch.Generator().manual_seed(0)))
+@pytest.mark.parametrize(
+    ("task", "head"),
+    [(task, "arrived") for task in ("point-robot", "map", "cooking", "bandit", "random-mdp", "revealing-arm")]
+    + [(task, "action") for task in ("gridnavi", "fixed-arm-bandit", "map")],
+)
+def test_a_task_whose_rewards_it_can_not_predict_is_refused(task, head):
+    with pytest.raises(CourseError, match="Try gridnavi"):
+        next(varibad.train(make_task(task), varibad.Settings(head=head), torch.Generator().manual_seed(0)))
 
 
 def test_a_misspelt_head_is_not_taken_for_another():

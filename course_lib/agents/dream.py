@@ -613,7 +613,7 @@ def train(
             Bilingual(
                 f"DREAM에는 탐험 에피소드 하나와 실행 에피소드 하나로 된, 우연이 없는 유한한 태스크가 필요한데 {task.name}은(는) "
                 "그렇지 않습니다. map을 써 보십시오.",
-                f"DREAM needs a finite task without chance, of one exploration and one execution episode. "
+                "DREAM needs a finite task without chance, of one exploration and one execution episode. "
                 f"{task.name} is none. Try map.",
             )
         )

@@ -191,11 +191,14 @@ def train(
         CourseError: the task has no problems to name, or the loss is no longer a number.
     """
     bandit = isinstance(task, BernoulliBandit)
-    if (task.problem_count is None and not bandit) or (bandit and settings.informed):
+    named = isinstance(task, TableFamily) and task.problem_count is not None
+    if not named and (not bandit or settings.informed):
         raise CourseError(
             Bilingual(
-                f"{task.name}의 문제에는 이름을 댈 수 있는 번호가 없어 그 문제를 추론하게 할 수 없습니다. gridnavi나 map을 써 보십시오.",
-                f"The problems of {task.name} have no number to be named by, so inference can't learn. Try gridnavi or map.",
+                f"{task.name}은(는) 번호를 매긴 유한한 문제들이 표로 주어진 태스크가 아니어서 그 문제를 추론하게 할 수 없습니다. gridnavi나 map을 써 "
+                "보십시오.",
+                f"{task.name} is not made of tables of finitely many problems, each with its number, so inference can't learn. "
+                "Try gridnavi or map.",
             )
         )
     kind = "arms" if bandit else "embedding" if settings.informed else "problems"

@@ -46,7 +46,7 @@ from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.exact.bandits import bandit_belief
 from course_lib.exact.references import references_of
-from course_lib.tasks import Drawn, Running, TableFamily, Trials, play
+from course_lib.tasks import BernoulliBandit, Drawn, Running, TableFamily, Task, Trials, play
 
 
 @dataclass(frozen=True)
@@ -377,13 +377,16 @@ def train(
         resume: what ``snapshot.checkpoint()`` gave; goes on to the same numbers.
         kl, likelihood, make_input: the functions that the lesson teaches.
     Raises:
-        CourseError: the task is not made of tables, or the loss is no longer a number.
+        CourseError: the decoder can't predict the task's rewards, or the loss is no longer a number.
     """
-    if not isinstance(task, TableFamily):
+    if not can_be_decoded(task, settings.head):
         raise CourseError(
             Bilingual(
-                f"VariBAD의 디코더는 칸이나 팔마다 보상을 예측하는데, {task.name} 태스크에는 그런 것이 없습니다. gridnavi를 써 보십시오.",
-                f"VariBAD's decoder predicts a reward for each cell or arm, and task {task.name} has none. Try gridnavi.",
+                f"VariBAD의 디코더는 칸이나 팔마다 보상을 예측합니다. head='arrived'에는 문제마다 보상 있는 칸이 하나인 태스크가, head='action'에는 "
+                f"밴딧이 필요한데, {task.name} 태스크와 head={settings.head!r}은(는) 그렇지 않습니다. gridnavi를 써 보십시오.",
+                "VariBAD's decoder predicts a reward for each cell or arm: head='arrived' needs a task in which each problem has "
+                f"one cell that pays, head='action' a bandit. Task {task.name} with head={settings.head!r} is neither. "
+                "Try gridnavi.",
             )
         )
 
@@ -480,6 +483,14 @@ def belief_distance(decoded: Tensor, exact: Tensor, valid: Tensor, episode: Tens
         for k in range(episodes):
             found[f"belief_error_{k + 1}"] = float(mean_where(error, valid & (episode == k)))
     return found
+
+
+def can_be_decoded(task: Task, head: str) -> bool:
+    """Whether a head of the decoder each, for cells or for arms, is enough for all that the task may pay."""
+    if head == "action":
+        return isinstance(task, BernoulliBandit)
+    one_goal_each = len(getattr(task, "goals", ())) == task.problem_count
+    return isinstance(task, TableFamily) and (one_goal_each and task.instructions == 1 or head != "arrived")
 
 
 # -- judging ----------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.tasks.tables import TableTask
+from course_lib.tasks import Tables, TableTask, Task
 
 
 def optimal_values(task: TableTask) -> Tensor:
@@ -52,8 +52,32 @@ def ending_reward(task: TableTask, clock: int) -> Tensor:
 
 Problems = tuple[int, ...]
 Policy = Callable[[Tensor, int], Tensor]
+ROUNDING = 1e-6  # float32 keeps about seven digits
 AT_ONCE = 64  # sets solved side by side: twice as fast as thousands, which no cache holds
 Split = tuple[int, int, list[Problems]]
+
+
+def require_certain(task: Task) -> None:
+    """Raise a CourseError unless the task is finite and chance has no part in it."""
+    if not isinstance(task, TableTask) or task.tables.random:
+        raise CourseError(
+            Bilingual(
+                f"정확한 계획에는 전이와 보상이 정해져 있는 유한한 태스크(예: map)가 필요합니다. 그래야 아는 것이 아직 가능한 문제들의 "
+                f"집합이 됩니다. {task.name}은(는) 그렇지 않습니다.",
+                "Exact planning needs a finite task whose transitions and rewards are certain, such as map: then what is known is "
+                f"the set of problems still possible. {task.name} is none.",
+            )
+        )
+
+
+def outcomes(tables: Tables) -> Tensor:
+    """What each problem shows on the way from s by a, as one number: where one arrives and what is sensed there.
+
+    Returns:
+        (M, S, A) int64: problems with the same number can't be told apart by that step.
+    """
+    sensed = tables.sense.gather(1, tables.next_state.flatten(1)).view_as(tables.next_state)
+    return tables.next_state * (int(tables.sense.max()) + 1) + sensed
 
 
 class Knowledge:
@@ -69,23 +93,13 @@ class Knowledge:
     Args:
         task: deterministic tables. A reward must tell no more than what is sensed does: see ``rewards_tell_more``.
     Raises:
-        CourseError: chance has a part in the task.
+        CourseError: see ``require_certain``.
     """
 
     def __init__(self, task: TableTask) -> None:
-        if task.tables.random:
-            raise CourseError(
-                Bilingual(
-                    f"{task.name}에는 우연이 섞여 있습니다. 전이와 보상이 정해져 있는 태스크를 주십시오.",
-                    f"Chance has a part in {task.name}. Give a task whose transitions and rewards are certain.",
-                )
-            )
+        require_certain(task)
         self.task = task
-        tables = task.tables
-        # What a problem shows on the way from s by a: where one arrives and what is sensed there.
-        arrived = tables.next_state  # (M, S, A)
-        sensed = tables.sense.gather(1, arrived.flatten(1)).view_as(arrived)
-        outcome = arrived * (int(tables.sense.max()) + 1) + sensed  # (M, S, A): equal = can't be told apart
+        outcome = outcomes(task.tables)  # (M, S, A)
         # Only where some problem differs from the first is there anything to learn: few of all (s, a).
         self._telling = (outcome != outcome[:1]).any(dim=0).nonzero().tolist()
         self._shown = [outcome[:, s, a].tolist() for s, a in self._telling]
@@ -268,8 +282,7 @@ def rewards_tell_more(task: TableTask) -> bool:
     execution where it has more than one step and does not end there.
     """
     tables = task.tables
-    sensed = tables.sense.gather(1, tables.next_state.flatten(1)).view_as(tables.next_state)
-    outcome = tables.next_state * (int(tables.sense.max()) + 1) + sensed  # (M, S, A)
+    outcome = outcomes(tables)  # (M, S, A)
     reward = tables.reward.expand(tables.problems, -1, -1, -1)  # (M, I, S, A)
     ends = tables.ends.expand(tables.problems, -1, -1)  # (M, I, S)
     # Where problems look alike: of the same state and action, arrived at the same state and sensing the same there.
@@ -286,7 +299,7 @@ def rewards_tell_more(task: TableTask) -> bool:
         paid, groups = reward[:, instruction].flatten(1)[~last], group[~last]
         most = torch.full((len(different),), -torch.inf).scatter_reduce(0, groups, paid, "amax")
         least = torch.full((len(different),), torch.inf).scatter_reduce(0, groups, paid, "amin")
-        if (most > least).any():
+        if (most - least > ROUNDING * reward.abs().max()).any():
             return True
     return False
 

@@ -28,8 +28,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from course_lib.bilingual import Bilingual, CourseError, known_or_error
-from course_lib.exact.planning import ending_reward
+from course_lib.bilingual import Bilingual, known_or_error
+from course_lib.exact.planning import ending_reward, require_certain
 from course_lib.tasks.tables import RunningTrials, TableTask
 from course_lib.tasks.task import Trials, play
 
@@ -45,9 +45,9 @@ def optimal_action_values(task: TableTask, problems: Tensor | None = None) -> Te
     Returns:
         (m, I, horizon, S, A) float32, by problem, instruction, clock, state and action.
     Raises:
-        CourseError: chance has a part in the task.
+        CourseError: see ``planning.require_certain``.
     """
-    _check_deterministic(task)
+    require_certain(task)
     tables, horizon = task.tables, task.trial.horizon
     chosen = torch.arange(tables.problems) if problems is None else problems
     some = slice(None) if tables.reward.shape[0] == 1 else chosen
@@ -71,7 +71,7 @@ def optimal_actions(task: TableTask) -> Tensor:
 
     It is filled problem by problem, so that even a large family needs no more memory than the answer.
     """
-    _check_deterministic(task)
+    require_certain(task)
     tables = task.tables
     shape = tables.problems, tables.instructions, task.trial.horizon, tables.states, tables.actions
     optimal = torch.empty(shape, dtype=torch.bool)
@@ -126,7 +126,7 @@ class PosteriorSampling:
         generator: draws z, the pretended instructions, and among actions equally good.
         held: how long z is held: "episode", "step", "refuted" or "known".
     Raises:
-        CourseError: there is no such way to hold z, or chance has a part in the task.
+        CourseError: there is no such way to hold z, or chance has a part in the task: see ``planning.require_certain``.
     """
 
     def __init__(self, task: TableTask, generator: torch.Generator, held: str = "episode") -> None:
@@ -191,15 +191,3 @@ def last_return_once_found(trials: Trials, episodes: int) -> float | None:
     """What the last episode returned, in the mean of those trials in which an earlier one was paid; None without any."""
     found = ((trials.reward > 0) & (trials.episode < episodes - 1)).any(dim=1)  # (B,)
     return float(returns_by_episode(trials, episodes)[found, -1].mean()) if found.any() else None
-
-
-def _check_deterministic(task: TableTask) -> None:
-    if task.tables.random:
-        raise CourseError(
-            Bilingual(
-                f"{task.name}에는 우연이 섞여 있어서, 사후 분포가 아직 가능한 문제들의 균등 분포가 아닙니다. "
-                "전이와 보상이 정해져 있는 태스크를 주십시오.",
-                f"Chance has a part in {task.name}, so its posterior is not uniform over the problems still "
-                "possible. Give a task whose transitions and rewards are certain.",
-            )
-        )

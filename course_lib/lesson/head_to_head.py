@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ from course_lib.lesson.results import NOT_RUN, image_of
 from course_lib.lesson.start import figures_folder, lost, recorded
 from course_lib.results import Cell, read_result
 from course_lib.tasks import TASKS, TableTask, Trials, make_task, play
-from course_lib.training import METHODS, accepts, signature_of
+from course_lib.training import METHODS, accepts, refused, signature_of
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, OKABE_ITO, SOFT, hangul_font
 from course_lib.views.side_by_side import still
 
@@ -651,10 +652,13 @@ def look(
 
     Args:
         policy: generator → ``act(running) -> action (B,)``, as ``play`` takes it.
+        update, env_steps, seconds: how far the training is; one-element tensors will do.
         metrics: more numbers to keep, such as ``train_return``.
     Raises:
-        CourseError: the policy takes no generator, or returns no ``act``.
+        CourseError: the policy takes no generator, or returns no ``act``; something is no number.
     """
+    update, env_steps, seconds = whole("update", update), whole("env_steps", env_steps), number("seconds", seconds)
+    metrics = {name: number(name, value) for name, value in metrics.items()}
     generator = torch.Generator().manual_seed(JUDGE_SEED)
     drawn, asked = evaluation_trials(task)
     trials: Trials = play(task, drawn, generator, act_of(policy, generator), asked)
@@ -664,6 +668,28 @@ def look(
         method, task.name, update, env_steps, seconds, {**metrics, "test_return": gained, **known},
         references_of(task), trials, belief=belief,
     )  # fmt: skip
+
+
+def number(name: str, value: Any) -> float:
+    """A number of Python, NumPy or torch as a float.
+
+    Raises:
+        CourseError: it is something else.
+    """
+    try:
+        if isinstance(value, str):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):  # no number, or a tensor of several
+        raise refused(Bilingual(f"인자 {name}", f"argument {name}"), value, Bilingual("수 하나", "one number")) from None
+
+
+def whole(name: str, value: Any) -> int:
+    """A whole number as an int; CourseError for anything else."""
+    found = number(name, value)
+    if not found.is_integer():
+        raise refused(Bilingual(f"인자 {name}", f"argument {name}"), value, Bilingual("정수 하나", "one whole number"))
+    return int(found)
 
 
 def act_of(policy: Callable, dice: torch.Generator) -> Callable:

@@ -18,10 +18,13 @@ environment, not as ours are.
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import math
+import reprlib
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import gymnasium
@@ -89,7 +92,7 @@ class Brought(Task):
         counted = tuple(episode >= exploration for episode in range(episodes))
         self.trial = TrialShape(horizon, (False,) * episodes, counted)
 
-        if not callable(make_env):
+        if not _takes_a_problem(make_env):
             raise _not_made(make_env)
         self._make_env, self._made = make_env, weakref.WeakSet()
         self._spare: dict[int, list[gymnasium.Env]] = defaultdict(list)  # made, and not in use
@@ -97,19 +100,21 @@ class Brought(Task):
         env = self.env_of(0)
         self.observation_space, self.action_space = env.observation_space, env.action_space
         self._check_spaces()
-        self.give_back(0, env)
 
         self.continuous = isinstance(self.action_space, gymnasium.spaces.Box)
         count = math.prod(self.action_space.shape) if self.continuous else int(self.action_space.n)
-        self.actions = tuple(map(str, range(count) if actions is None else actions))
-        if len(self.actions) != count:
+        listed = range(count) if actions is None else actions
+        if isinstance(listed, str) or not isinstance(listed, Iterable) or len(names := tuple(map(str, listed))) != count:
             raise CourseError(
                 Bilingual(
-                    f"actions에는 이름 {count}개가 필요합니다. 받은 것: {self.actions}.",
-                    f"actions needs {count} names. Got {self.actions}.",
+                    f"actions에는 이름 {count}개의 목록이 필요합니다. 받은 것: {actions!r}.",
+                    f"actions needs a list of {count} names. Got {actions!r}.",
                 )
             )
+        self.actions = names
         self.sensed_size = flatdim(self.observation_space)
+        self._try_out(env)
+        self.give_back(0, env)
 
     @property
     def problem_count(self) -> int:
@@ -193,6 +198,42 @@ class Brought(Task):
                 )
             )
 
+    def _try_out(self, env: gymnasium.Env) -> None:
+        """One reset and one step: a usual mistake is told when the environment is brought, not in the midst of a training."""
+        begun = _asked("reset(seed=0)", lambda: env.reset(seed=0))
+        if not isinstance(begun, tuple) or len(begun) != 2:
+            raise _returned("reset", "(observation, info)", begun)
+        self.flat("reset", begun[0])
+        still = torch.zeros(1, len(self.actions)) if self.continuous else torch.zeros(1, dtype=torch.int64)
+        move = self.moves(still)[0]
+        did = _asked(f"step({move!r})", lambda: env.step(move))
+        if not isinstance(did, tuple) or len(did) != 5:
+            raise _returned("step", STEPPED, did)
+        observation, reward, terminated, truncated, _ = did
+        self.flat("step", observation)
+        paid(reward)
+        if not all(np.ndim(over) == 0 and over in (0, 1) for over in (terminated, truncated)):
+            raise _returned("step", STEPPED, did)
+
+    def flat(self, place: str, observation: Any) -> np.ndarray:
+        """An observation as a vector: (O,). ``place`` is the method that gave it."""
+        space = self.observation_space
+        parts = isinstance(space, (gymnasium.spaces.Box, gymnasium.spaces.Dict, gymnasium.spaces.Tuple))
+        try:
+            vector = flatten(space, observation) if parts or space.contains(observation) else None
+        except (TypeError, ValueError, LookupError, AttributeError):
+            vector = None
+        if vector is None or vector.shape != (self.sensed_size,):
+            raise CourseError(
+                Bilingual(
+                    f"{place}의 관측이 관측 공간 {space}에 맞지 않습니다. 받은 것: {reprlib.repr(observation)}. "
+                    "관측이나 observation_space를 고쳐 서로 맞추십시오.",
+                    f"The observation of {place} does not fit the observation space {space}. Got "
+                    f"{reprlib.repr(observation)}. Change the observation or observation_space so that they agree.",
+                )
+            )
+        return vector
+
     def moves(self, action: Tensor) -> np.ndarray:
         """Actions as the environments take them: (B,) → (B,), or (B, A) from −1 to 1 → (B, …) in the Box."""
         numbers = action.cpu().numpy()
@@ -228,17 +269,17 @@ class RunningBrought(Running):
 
     def dynamics(self, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         moves, count = self.task.moves(action), len(self.problem)
-        seen, reward = self._rows(), np.zeros(count, np.float32)
+        seen, rewards = self._rows(), np.zeros(count, np.float32)
         ends = np.zeros(count, bool)
         acting = (~self.resting).nonzero()[:, 0].tolist()
         for lane in acting:
-            observation, reward[lane], terminated, truncated, _ = self._envs[lane].step(moves[lane])
-            seen[lane] = flatten(self.task.observation_space, observation)
+            observation, reward, terminated, truncated, _ = self._envs[lane].step(moves[lane])
+            seen[lane], rewards[lane] = self.task.flat("step", observation), paid(reward)
             ends[lane] = terminated or truncated
-        self._refuse_nonsense(seen, reward)
+        self._refuse_nonsense(seen, rewards)
         device = self.problem.device
         arrived = where(self.resting, self.state, torch.from_numpy(seen).to(device))
-        return arrived, torch.from_numpy(reward).to(device), torch.from_numpy(ends).to(device)
+        return arrived, torch.from_numpy(rewards).to(device), torch.from_numpy(ends).to(device)
 
     def restarted(self, again: Tensor) -> Tensor:
         seen = self._rows()
@@ -248,7 +289,7 @@ class RunningBrought(Running):
             seeds = torch.randint(2**31 - 1, again.shape, generator=self.generator, device=device).tolist()
             for lane in lanes:
                 observation, _ = self._envs[lane].reset(seed=seeds[lane])
-                seen[lane] = flatten(self.task.observation_space, observation)
+                seen[lane] = self.task.flat("reset", observation)
             self._refuse_nonsense(seen, seen[:, 0])
         return torch.from_numpy(seen).to(self.problem.device)
 
@@ -266,6 +307,57 @@ class RunningBrought(Running):
                     "Look at that environment's step and reset.",
                 )
             )
+
+
+STEPPED = "(observation, reward, terminated, truncated, info)"
+
+
+def paid(reward: Any) -> float:
+    """The reward of a step, which must be one number."""
+    try:
+        return float(reward)
+    except (TypeError, ValueError):
+        raise CourseError(
+            Bilingual(
+                f"step의 보상은 수 하나여야 합니다. 받은 것: {reprlib.repr(reward)}.",
+                f"The reward of step must be one number. Got {reprlib.repr(reward)}.",
+            )
+        ) from None
+
+
+def _asked(call: str, ask: Callable[[], Any]) -> Any:
+    """What the environment answers; an exception inside it keeps its own traceback below the sentence's."""
+    try:
+        return ask()
+    except Exception as error:  # whatever somebody's environment raises
+        raise CourseError(
+            Bilingual(
+                f"환경에서 {call}을(를) 부르니 오류가 났습니다. {type(error).__name__}: {error}. gymnasium.Env의 reset(seed=None, "
+                "options=None)과 step(action)처럼 만드십시오.",
+                f"The environment's {call} failed. {type(error).__name__}: {error}. Write it like "
+                "reset(seed=None, options=None) and step(action) of gymnasium.Env.",
+            )
+        ) from error
+
+
+def _returned(method: str, wanted: str, got: Any) -> CourseError:
+    return CourseError(
+        Bilingual(
+            f"환경의 {method}은(는) {wanted}의 튜플을 돌려주어야 합니다. 받은 것: {reprlib.repr(got)}.",
+            f"The environment's {method} must return the tuple {wanted}. Got {reprlib.repr(got)}.",
+        )
+    )
+
+
+def _takes_a_problem(make_env: Any) -> bool:
+    if not callable(make_env):
+        return False
+    with contextlib.suppress(ValueError):  # something built in that does not say what it takes
+        try:
+            inspect.signature(make_env).bind(None)
+        except TypeError:
+            return False
+    return True
 
 
 def _whole(value: Any, least: int) -> bool:
@@ -288,7 +380,7 @@ def _listed(argument: str, problems: Sequence[Any]) -> list[Any]:
 
 
 def _not_made(got: object) -> CourseError:
-    kind = type(got).__name__
+    kind = f"{got.__name__}{inspect.signature(got)}" if inspect.isroutine(got) or inspect.isclass(got) else type(got).__name__
     return CourseError(
         Bilingual(
             f"make_env는 문제를 받아 gymnasium 환경을 돌려주는 함수여야 합니다. 받은 것: {kind}.",

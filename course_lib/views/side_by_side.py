@@ -206,6 +206,15 @@ def check_drawable(task: Task) -> None:
                 "Watch one stream at a time with live().",
             )
         )
+    dice = torch.Generator().manual_seed(0)
+    if task.begin(task.draw(1, dice), dice).state.dim() > 1:
+        raise CourseError(
+            Bilingual(
+                f"{task.name}의 상태는 번호가 아니라 벡터여서 나란히 그릴 수 없습니다. 스트림을 하나씩 live()로 보십시오.",
+                f"The states of {task.name} are vectors, not numbers, and can't be drawn side by side. "
+                "Watch one stream at a time with live().",
+            )
+        )
 
 
 class SideBySide(LiveView):
