@@ -1,7 +1,6 @@
 """``make bench`` by method: what it measures is what it says, and it measures the course's own trainings."""
 
 import json
-import time
 from dataclasses import asdict
 
 import bench_methods as bench
@@ -16,26 +15,29 @@ from course_lib.tasks import City, make_task
 TASK, SETTINGS = "homework-map", dict(trials=24, batch=8, memory=16)
 
 
-def spin(seconds):
-    until = time.thread_time() + seconds
-    while time.thread_time() < until:
-        pass
+class Clock:
+    """The CPU's clock, and hours that a test adds: what else this machine does is too little to be seen."""
+
+    added = 0.0
+
+    def __call__(self):
+        return self.added + bench.clock_of("cpu")()
 
 
-def slowed(monkeypatch, owner, name, seconds=0.05):
-    """Each call of ``owner.name`` takes so much longer."""
+def slowed(monkeypatch, clock, owner, name):
+    """Each call of ``owner.name`` takes an hour longer."""
     function = getattr(owner, name)
 
     def slow(*arguments, **options):
-        spin(seconds)
+        clock.added += 3600
         return function(*arguments, **options)
 
     monkeypatch.setattr(owner, name, slow)
 
 
-def shares():
+def shares(clock):
     """Of a few updates of a small DREAM."""
-    watch = bench.Stopwatch(bench.clock_of("cpu"))
+    watch = bench.Stopwatch(clock)
     with bench.opened_up(watch):
         settings = training.method_settings("dream", TASK, **SETTINGS)
         trained = bench.Training("dream", make_task(TASK), settings, watch, "cpu")
@@ -69,15 +71,15 @@ def test_each_second_belongs_to_the_innermost_part():
     ],
 )
 def test_what_is_slow_is_found_in_its_part(monkeypatch, part, owner, name):
-    slowed(monkeypatch, owner, name, 0.5 if part == "env" else 0.15)  # it is played once, learned from often
-    found = shares()
+    clock = Clock()
+    slowed(monkeypatch, clock, owner, name)
+    found = shares(clock)
     found["other"] = 1 - sum(found.values())
     assert all(share > 0 for share in found.values())
     if part == "fwd":  # the explorer's values are asked for while acting, too
-        assert found["act"] + found["fwd"] > 0.8 and found["fwd"] > 0.3
+        assert found["act"] + found["fwd"] > 0.99 and found["fwd"] > 0.3
     else:
-        least = 0.5 if part in ("env", "act") else 0.8
-        assert max(found, key=found.get) == part and found[part] > least, found
+        assert found[part] > 0.99, found
 
 
 def test_a_training_that_is_measured_goes_as_any_other():

@@ -94,20 +94,21 @@ def test_a_method_without_a_snapshot_is_said(train, monkeypatch):
 
 
 def test_a_training_that_is_left_is_closed(monkeypatch):
-    closed = []
+    held = []  # or it would be closed by nobody needing it any more
 
-    def endless(task, settings, generator, resume=None):
-        try:
-            while True:
-                yield looking(pulling(0))
-        finally:
-            closed.append(True)
+    def endless():
+        while True:
+            yield looking(pulling(0))
 
-    monkeypatch.setitem(training.METHODS, "mine", Method(endless, {"revealing-arm": Settings()}))
+    def train(task, settings, generator, resume=None):
+        held.append(endless())
+        return held[0]
+
+    monkeypatch.setitem(training.METHODS, "mine", Method(train, {"revealing-arm": Settings()}))
     running = training.stream("mine", TASK.name)
     next(running)
     running.close()
-    assert closed
+    assert next(held[0], None) is None
 
 
 def of_three(task, settings, generator):
