@@ -377,8 +377,12 @@ def test_where_only_the_gradient_is_wrong_its_card_shows_the_gradients():
     verdict = judge(TRAINED, lambda value, weight: weighed(value.detach(), weight))
     assert verdict.expected.startswith("∂/∂value = tensor (1, 3) float32") and "[[0., 0., 0.]]" not in verdict.expected
     assert verdict.got == "∂/∂value = tensor (1, 3) float32\n[[0., 0., 0.]]"
+    several = replace(TRAINED, cases=lambda generator: with_gradients(generator)[1:])  # it says of which sum
+    verdict = judge(several, lambda value, weight: weighed(value.detach(), weight))
+    assert verdict.got.startswith("∂(Σᵢ cos(i)·yᵢ)/∂value = tensor (2, 3) float32\n")
     leaking = replace(TRAINED, reference=lambda value, weight: value.detach() + 0 * weight, gradients_matter=True)
-    assert "∂/∂" in judge(leaking, lambda value, weight: value + 0 * weight).got
+    leaked = judge(leaking, lambda value, weight: value + 0 * weight).got
+    assert leaked == "∂(Σᵢ cos(i)·yᵢ)/∂value = tensor (1, 3) float32\n[[ 1.    ,  0.5403, -0.4161]]"
 
 
 def changed_in_place(value):

@@ -15,6 +15,7 @@ from course_lib.lesson import dreaming, sampling
 from course_lib.tasks import make_task, play
 
 ROOT = Path(__file__).parents[1]
+SOLVED = ROOT / "notebooks" / "solutions"
 
 
 def record(name):
@@ -48,6 +49,16 @@ def told(lesson):
     """A lesson's source; a range is written ~ there, or \\~ where two of them would strike out what is between."""
     (path,) = (ROOT / "notebooks" / "source").glob(f"{lesson}_*.md")
     return path.read_text(encoding="utf-8").replace("\\~", "~").replace("**", "")
+
+
+def printed(path):
+    """What the cells of a solved lesson print, as it is committed, without the checks."""
+    return "".join(
+        "".join(output["text"])
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "stream" and "PASS" not in output["text"][0]
+    )
 
 
 def coupling(variant, metric="test_return", update=None):
@@ -228,6 +239,13 @@ def lesson_04():
         f"rides {ridden} distractors. What it found stays worth {worths}, and the return is {earned}.",
         f"나머지 둘은 {best[0]:.2f}과 {best[1]:.2f}입니다", f"other two have {best[0]:.2f} and {best[1]:.2f}.",
     ]  # fmt: skip
+    (solved,) = SOLVED.glob("04_*.ipynb")
+    (low, far), (right, near) = re.findall(r"loss (\S+) nats +KL to the exact posterior (\S+) nats", printed(solved))
+    claims += [
+        f"손실은 {low}으로, 고친 데이터로 배울 때의 {right}보다", f"거리는 {float(far):.2f} nat으로, {near} nat의 수백 배",
+        f"loss is {low}, much smaller than the {right} of", f"posterior is {float(far):.2f} nats, hundreds of times {near} nats",
+    ]  # fmt: skip
+    assert 200 < float(far) / float(near) < 1000
     for method, name in (("varibad", ("VariBAD", "VariBAD")), ("task-inference", ("태스크 추론", "task inference"))):
         values = trainings(method, "gridnavi")
         passed = sum(value >= 0.9 * 37.2142857 for value in values)
@@ -262,8 +280,16 @@ def lesson_05():
     read_a = {variant: ends("two_boards.json", variant, "read_a") for variant in record("two_boards.json")["runs"]}
     for variant in ("DREAM", "DREAM, four times as long", "DREAM, prize 0", "DREAM, four times as long, prize 0"):
         assert read_a[variant] == [1] * 10
+    tried, longer = record("plan_search.json")["runs"]["100 tries"], ends("plan_search.json", "1,000 tries", "test_return")
+    caught = {seed: rows[-1] for seed, rows in tried.items() if rows[-1]["test_return"] < 0.68}
+    assert not caught.keys() & set("012") and all(row["nats"] < 3.17 for row in caught.values()) and min(longer) > 0.68
+    assert all(rows[-1]["best_return"] == rows[-1]["again"] == 0.7 for seed, rows in tried.items() if seed not in caught)
+    assert all(0.03 < row["again"] < 0.07 for row in caught.values()) and len(longer) == len(tried) == 10
+    lucky = span([row["best_return"] for row in caught.values()])
     useless, little = (read_a[f"DREAM, prize {prize}, λ 0.001"].count(0) for prize in ("0", "0.2"))
     return [
+        f"시드 10개에서는 {len(caught)}개가 0 근처에 갇힙니다", f"Of 10 seeds {len(caught)} are caught near 0",
+        f"`best_return`은 {lucky}인데, 다시 재면 0.05쯤", f"`best_return` is {lucky}; measured again, about 0.05",
         f"조이면 상금이 0일 때 {useless}개가 B를 읽지만, 0.2일 때는 {little}개뿐",
         f"with a prize of 0, {useless} of them read B; with 0.2 only {little}.",
         f"않고 {kitchen:.2f}를 법니다", f"while exploring, and gets {kitchen:.2f}.",
@@ -314,17 +340,10 @@ FALSE = {
 }
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(SOLVED.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_what_a_lesson_says_of_its_own_runs_came_true(path):
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    printed = [
-        "".join(output["text"])
-        for cell in cells
-        for output in cell.get("outputs", [])
-        if output["output_type"] == "stream" and "PASS" not in output["text"][0]
-    ]
     false = []
-    for line in "".join(printed).splitlines():
+    for line in printed(path).splitlines():
         who = re.match(r"(stranger's|mended) ", line)  # these say several things in one line
         for label, value in re.findall(r"([^:]+?):\s+(True|False)", line[who.end() :] if who else line):
             if value == "False":

@@ -133,10 +133,10 @@ def gradients(value: object, arguments: tuple) -> list[list[list[torch.Tensor]] 
     require one, of the part's sum with fixed uneven weights. The entry is empty for a part without a gradient, and
     None where autograd fails, as it does when a number that it needs was changed in place.
     """
-    leaves = [[part for part in _parts(argument) if _has_gradient(part)] for argument in arguments]
+    leaves = [[part for part in parts_of(argument) if _has_gradient(part)] for argument in arguments]
     flat = [leaf for inside in leaves for leaf in inside]
     found: list[list[list[torch.Tensor]] | None] = []
-    for part in _parts(value):
+    for part in parts_of(value):
         if not _has_gradient(part) or not flat:
             found.append([])
             continue
@@ -174,7 +174,7 @@ def _has_gradient(part: object) -> bool:
     return isinstance(part, torch.Tensor) and part.requires_grad
 
 
-def _parts(value: object) -> list[object]:
+def parts_of(value: object) -> list[object]:
     """The tensors, numbers and other things that a nested value is made of, in the same order for equal values."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         inside = [getattr(value, field.name) for field in dataclasses.fields(value)]
@@ -186,7 +186,7 @@ def _parts(value: object) -> list[object]:
         inside = list(value)
     else:
         return [value]
-    return [part for one in inside for part in _parts(one)]
+    return [part for one in inside for part in parts_of(one)]
 
 
 def compact(value: object) -> str:

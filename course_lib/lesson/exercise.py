@@ -36,7 +36,7 @@ import torch
 import course_lib
 from course_lib.bilingual import Bilingual, CourseError
 from course_lib.lesson import cards
-from course_lib.lesson.compare import PLAIN_NUMBERS, Difference, compact, difference, gradients, kept, unchanged
+from course_lib.lesson.compare import PLAIN_NUMBERS, Difference, compact, difference, gradients, kept, parts_of, unchanged
 from course_lib.lesson.progress import progress_table, record_check, record_hint
 
 SYMBOLS = {"PASS": ("✓", "good"), "FAIL": ("✗", "bad"), "ERROR": ("⚠", "bad"), "TODO": ("…", "careful")}
@@ -568,7 +568,7 @@ def examine(exercise: Exercise, run: Run, expected: Run) -> Finding | None:
         return Finding("FAIL", message, wanted, got)
     if found is not None:
         return Finding("FAIL", found.message, wanted, got)
-    return _wrong_gradient(exercise, expected.gradients, run.gradients)
+    return _wrong_gradient(exercise, expected, run)
 
 
 def _incomparable(value: object) -> Bilingual:
@@ -589,9 +589,9 @@ def _difference(exercise: Exercise, expected: object, got: object) -> Difference
     )
 
 
-def _wrong_gradient(exercise: Exercise, expected: list, got: list) -> Finding | None:
+def _wrong_gradient(exercise: Exercise, expected: Run, run: Run) -> Finding | None:
     """What is wrong where a gradient that the reference sends back is not the same in two runs of equal values."""
-    for wanted, given in zip(expected, got, strict=True):
+    for value, wanted, given in zip(parts_of(expected.value), expected.gradients, run.gradients, strict=True):
         if wanted is None or not (wanted or exercise.gradients_matter):
             continue
         if given is None:
@@ -630,9 +630,10 @@ def _wrong_gradient(exercise: Exercise, expected: list, got: list) -> Finding | 
                        "`detach`.",
                 )
             # The values are equal here: what differs is shown instead.
+            of = f"∂(Σᵢ cos(i)·yᵢ)/∂{name}" if torch.is_tensor(value) and value.numel() > 1 else f"∂/∂{name}"
             both = (slopes, given[position] if given else [torch.zeros_like(slope) for slope in slopes])
             return Finding("FAIL", message, *(
-                f"∂/∂{name} = {compact(part[0] if len(part) == 1 else part)}" for part in both
+                f"{of} = {compact(part[0] if len(part) == 1 else part)}" for part in both
             ))
     return None
 
@@ -655,7 +656,7 @@ def _same_run(exercise: Exercise, one: Run, other: Run) -> bool:
         return True
     if _difference(exercise, one.value, other.value) is None:
         through = [[part == [] for part in run.gradients] for run in (one, other)]
-        return through[0] == through[1] and _wrong_gradient(exercise, one.gradients, other.gradients) is None
+        return through[0] == through[1] and _wrong_gradient(exercise, one, other) is None
     # A named mistake may give a 0-d tensor where the learner gave a plain number.
     # It then lets no gradient flow, so it is not one that lets too much of it flow.
     leaks = exercise.gradients_matter and getattr(one.value, "requires_grad", False)
