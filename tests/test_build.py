@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from course_lib.authoring.definitions import definitions
 from course_lib.bilingual import CourseError
 from course_lib.authoring.build import (
     SourceError,
@@ -406,3 +407,14 @@ def test_names(course):
 def test_the_notebooks_folder_is_found_from_within(course, monkeypatch):
     monkeypatch.chdir(course(TOY) / "source")
     assert find_notebooks() == course(TOY)
+
+
+# -- what a lesson defines -----------------------------------------------------------------------------------
+
+
+def test_a_lessons_own_definitions_can_be_run_elsewhere():
+    found = definitions("05", "plan_search", "PlanSettings", "QUICK")
+    assert set(found["QUICK"]) == {"RL²", "DREAM"} and found["PlanSettings"]().updates == 100
+    assert found["plan_search"].__code__.co_filename == "05_head_to_head.md"
+    with pytest.raises(LookupError, match="defines no plan_such"):
+        definitions("05", "plan_such", "PlanSettings")

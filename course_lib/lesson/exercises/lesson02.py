@@ -203,6 +203,10 @@ def _sampling_by_the_last_episode(world, draw, act, episodes, horizon):
     return posterior_sampling(world, lambda experiences: draw(experiences[-horizon:]), act, episodes, horizon)
 
 
+def _sampling_without_the_newest(world, draw, act, episodes, horizon):
+    return posterior_sampling(world, lambda experiences: draw(experiences[:-1]), act, episodes, horizon)
+
+
 def _sampling_arranged(arrange):
     """Posterior sampling that keeps each experience in an order of its own."""
 
@@ -347,6 +351,15 @@ register(
                     "바로 앞 에피소드의 경험만으로 $z$를 뽑았습니다. 그 전에 틀렸다고 드러난 $z$를 다시 뽑게 됩니다. `draw`에는 지금까지의 경험을 모두 주십시오.",
                     "$z$ is drawn from the last episode's experiences alone, so what was refuted before that is drawn again. Give "
                     "`draw` all experiences so far.",
+                ),
+            ),
+            WrongAnswer(
+                "the newest experience is missing",
+                _sampling_without_the_newest,
+                Bilingual(
+                    "`draw`에 마지막 경험을 빼고 주었습니다. 방금 틀렸다고 드러난 $z$를 다시 뽑을 수 있습니다. `draw`에는 지금까지의 경험을 모두 주십시오.",
+                    "`draw` is not given the last experience, so a $z$ that was refuted just now may be drawn again. Give `draw` "
+                    "all experiences so far.",
                 ),
             ),
             WrongAnswer(

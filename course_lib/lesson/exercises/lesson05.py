@@ -248,6 +248,10 @@ def _target_strictly_above(seconds, returns, target):
     return torch.where(kept[:, -1], seconds[kept.int().argmax(dim=1)], math.inf)
 
 
+def _target_nearly(seconds, returns, target):
+    return seconds_to_target(seconds, returns, 0.95 * target)
+
+
 def _target_always_the_same(seconds, returns, target):
     return seconds_to_target(seconds, returns, 0.75)
 
@@ -352,6 +356,14 @@ register(
                 Bilingual(
                     "목표와 똑같은 리턴을 실패로 셌습니다. 목표에 이른 것이므로 `>`가 아니라 `>=`입니다.",
                     "A return of just the target counts as a failure. It is at the target: use `>=`, not `>`.",
+                ),
+            ),
+            WrongAnswer(
+                "nearly the target will do",
+                _target_nearly,
+                Bilingual(
+                    "목표의 95 %만 되어도 이른 것으로 셌습니다. 여유를 두지 말고 `returns >= target`으로 비교하십시오.",
+                    "95 % of the target counts as reached. Leave no room: compare `returns >= target`.",
                 ),
             ),
             WrongAnswer(
