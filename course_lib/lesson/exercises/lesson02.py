@@ -1097,6 +1097,11 @@ def _seen_inverted(mean, variance, seen):
     return mended_product(mean, variance, ~seen)
 
 
+def _seen_in_front(mean, variance, seen):
+    front = torch.arange(seen.shape[1]) < seen.sum(dim=1, keepdim=True)
+    return mended_product(mean, variance, front)
+
+
 def _seen_with_prior(mean, variance, seen):
     precision = seen[..., None] / variance
     together = 1 / (1 + precision.sum(dim=1))
@@ -1188,6 +1193,15 @@ register(
                 Bilingual(
                     "거꾸로입니다. 본 것을 빼고 보지 않은 것을 곱했습니다.",
                     "The wrong way round: what was seen is left out, and what was not is multiplied.",
+                ),
+            ),
+            WrongAnswer(
+                "the first ones, as many as are there",
+                _seen_in_front,
+                Bilingual(
+                    "`seen`에서 참인 자리를 세어 앞에서부터 그만큼 썼습니다. 참인 자리가 앞에 모여 있다는 보장은 없습니다. 자리마다 `seen`을 따르십시오.",
+                    "The true places of `seen` are counted, and so many from the front are used. They need not all stand in front: "
+                    "follow `seen` place by place.",
                 ),
             ),
             WrongAnswer(

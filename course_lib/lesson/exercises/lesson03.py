@@ -132,6 +132,10 @@ def _bound_of_finite_trials(belief, guess):
     return math.log(belief.shape[1]) + log_guess[log_guess.isfinite()].mean()
 
 
+def _bound_made_finite(belief, guess):
+    return math.log(belief.shape[1]) + (belief * guess.log()).nan_to_num().sum(dim=1).mean()
+
+
 def _bound_not_a_number(belief, guess):
     return math.log(belief.shape[1]) + (belief * guess.log()).sum(dim=1).mean()
 
@@ -225,6 +229,14 @@ register(
                     ),
                 )
                 for by in (1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)
+            ),
+            WrongAnswer(
+                "minus infinity made a number",
+                _bound_made_finite,
+                Bilingual(
+                    "`nan_to_num`은 NaN만이 아니라 $-\\infty$도 유한한 수로 바꿉니다. 사실인 것을 불가능하다고 하는 디코더의 하한은 $-\\infty$로 남아야 합니다.",
+                    "`nan_to_num` makes not only NaN but $-\\infty$ a finite number, too. For a decoder that calls the truth impossible the bound has to stay $-\\infty$.",
+                ),
             ),
             WrongAnswer(
                 "logarithm of the number of trials",

@@ -225,6 +225,13 @@ def _kl_without_gradient(mean, log_variance):
     return kl_to_previous(mean.detach(), log_variance.detach())
 
 
+def _kl_to_a_fixed_belief(mean, log_variance):
+    first = torch.zeros_like(mean[:, :1])
+    before, log_before = (torch.cat([first, one[:, :-1].detach()], dim=1) for one in (mean, log_variance))
+    change = log_variance - log_before
+    return 0.5 * (change.exp() + (mean - before) ** 2 / log_before.exp() - 1 - change).sum(-1)
+
+
 def _kl_mean(mean, log_variance):
     return kl_to_previous(mean, log_variance) / mean.shape[-1]
 
@@ -319,6 +326,15 @@ register(
                 Bilingual(
                     "첫 사전 분포의 **로그** 분산을 1로 두었습니다. 분산이 1이면 로그 분산은 0입니다.",
                     "The first prior's **log**-variance is 1 here. A variance of 1 has a log-variance of 0.",
+                ),
+            ),
+            WrongAnswer(
+                "the belief before is cut off",
+                _kl_to_a_fixed_belief,
+                Bilingual(
+                    "숫자는 맞지만 앞의 신념에서 그래디언트를 끊었습니다(`detach`). VariBAD의 KL은 두 신념 모두로 그래디언트를 보냅니다.",
+                    "The numbers are right, but the belief before is cut off (`detach`). VariBAD's KL sends a gradient into both "
+                    "beliefs.",
                 ),
             ),
             WrongAnswer(
