@@ -504,11 +504,11 @@ register(
         reference=_product_reference,
         solution=product_of_gaussians,
         why=Bilingual(
-            "밀도를 곱하면 지수가 더해집니다. $z^2$의 계수인 정밀도 $1/\\sigma_n^2$이 더해지고, $z$의 계수인 $\\mu_n/\\sigma_n^2$이 더해집니다. "
+            "밀도를 곱하면 지수가 더해집니다. $z^2$의 계수인 정밀도 $1/\\sigma_n^2$이 더해지고, $z$의 계수인 $m_n/\\sigma_n^2$이 더해집니다. "
             "더하기에는 순서가 없으므로 전이의 순서가 결과를 바꿀 수 없습니다.",
             "Multiplying densities adds exponents. The coefficients of $z^2$, the precisions $1/\\sigma_n^2$, add up, "
             "and so do those of "
-            "$z$, which are $\\mu_n/\\sigma_n^2$. A sum has no order, so the order of the transitions can't change "
+            "$z$, which are $m_n/\\sigma_n^2$. A sum has no order, so the order of the transitions can't change "
             "the result.",
         ),
         hints=(
@@ -704,8 +704,8 @@ register(
         reference=_kl_reference,
         solution=kl_to_prior,
         why=Bilingual(
-            "두 가우시안의 로그 밀도의 차이를 사후 분포에 대해 평균 내면 이 식이 됩니다. $\\mu = 0$이고 $\\sigma = 1$일 때만 0이고, 다른 곳에서는 양수입니다.",
-            "The mean, under the posterior, of the difference of the two log densities. It is 0 at $\\mu = 0$, "
+            "두 가우시안의 로그 밀도의 차이를 사후 분포에 대해 평균 내면 이 식이 됩니다. $m = 0$이고 $\\sigma = 1$일 때만 0이고, 다른 곳에서는 양수입니다.",
+            "The mean, under the posterior, of the difference of the two log densities. It is 0 at $m = 0$, "
             "$\\sigma = 1$ alone and "
             "positive everywhere else.",
         ),
@@ -716,8 +716,8 @@ register(
                 "negative.",
             ),
             Bilingual(
-                "성분마다 $\\frac12(\\mu^2 + \\sigma^2 - 1 - \\ln \\sigma^2)$입니다.",
-                "For each component: $\\frac12(\\mu^2 + \\sigma^2 - 1 - \\ln \\sigma^2)$.",
+                "성분마다 $\\frac12(m^2 + \\sigma^2 - 1 - \\ln \\sigma^2)$입니다.",
+                "For each component: $\\frac12(m^2 + \\sigma^2 - 1 - \\ln \\sigma^2)$.",
             ),
             Bilingual(
                 "마지막 축에서 더합니다: `0.5 * (mean**2 + variance - 1 - variance.log()).sum(dim=-1)`",

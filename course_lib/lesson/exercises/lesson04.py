@@ -769,8 +769,8 @@ ask(
             Choice(
                 Bilingual("그런 방법은 없습니다", "none of them"),
                 Bilingual(
-                    "특권 정보는 메타 학습에서만 씁니다. 그래서 새 문제에 쓸 수 있습니다.",
-                    "Privileged information is for meta-training only. That is why they work in new problems.",
+                    "문제의 번호 같은 특권 정보(privileged information)는 메타 학습에서만 씁니다. 그래서 새 문제에도 쓸 수 있습니다.",
+                    "Privileged information, such as the number, is for meta-training only. That is why they work in new problems.",
                 ),
                 right=True,
             ),
