@@ -248,6 +248,12 @@ def _train(options: argparse.Namespace) -> int:
         numbers = "  ".join(f"{name} {value:.3f}" for name, value in _numbers(last).items())
         print(f"{options.method} {options.task} seed {options.seed}: {numbers}  "
               f"({last.update} updates, {last.env_steps:,} steps, {last.seconds:.1f} s)")  # fmt: skip
+    elif not interrupted:
+        print(
+            "이 체크포인트의 학습은 이미 끝났습니다. 더 학습하려면 --updates를 늘리십시오. · The training of this checkpoint has "
+            "ended; to go on, give more --updates.",
+            file=sys.stderr,
+        )
     return INTERRUPTED if interrupted else 0
 
 

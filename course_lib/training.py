@@ -231,11 +231,14 @@ def stream(
     functions = checked_functions(method, functions or {})
     train = METHODS[method].train
     snapshots = train(made, settings, seeded(seed, device), resume, **functions)
-    return only_snapshots(snapshots, signature_of(train), made.name)
+    return only_snapshots(snapshots, f"`{getattr(train, '__name__', method)}`", made.name, finished=resume is not None)
 
 
-def only_snapshots(yielded: Iterator[Snapshot], method: str, task: str) -> Iterator[Snapshot]:
+def only_snapshots(yielded: Iterator[Snapshot], method: str, task: str, finished: bool) -> Iterator[Snapshot]:
     """What a method yields, as long as each is a snapshot of this task, and there is one.
+
+    Args:
+        finished: it goes on from a checkpoint, which may be that of its end: then there may be none.
 
     Raises:
         CourseError: the method returns something instead, or yields nothing, or something else; or it was judged on
@@ -258,7 +261,7 @@ def only_snapshots(yielded: Iterator[Snapshot], method: str, task: str) -> Itera
                     )
                 )
             yield snapshot
-    if not number:
+    if not number and not (finished and isinstance(yielded, Iterator)):
         raise no_snapshot(method)
 
 
@@ -332,6 +335,9 @@ def snapshot_to_dict(snapshot: Snapshot, keep: torch.Tensor | None = None) -> di
     del data["checkpoint"], data["belief"]
     trials = snapshot.trials if keep is None else snapshot.trials.map(lambda column: column[keep])
     small = {torch.int64: torch.int16, torch.float32: torch.float16}
+    if snapshot.learned_belief is not None:  # a byte for each chance
+        learned = snapshot.learned_belief if keep is None else snapshot.learned_belief[keep]
+        data["learned_belief"] = (255 * learned).round().to(torch.uint8)
     if snapshot.gain is not None:
         data["gain"] = (snapshot.gain if keep is None else snapshot.gain[keep]).to(torch.float16)
     if snapshot.spread is not None:
@@ -363,9 +369,11 @@ def snapshot_from_dict(data: dict) -> Snapshot:
     belief = exact_belief_about(task, trials)
     unit = data.pop("hidden_unit", 1 / 127)
     hidden = None if data["hidden"] is None else data["hidden"].float() * unit
+    learned = None if data.get("learned_belief") is None else data["learned_belief"].float() / 255
     gain = None if data.get("gain") is None else data["gain"].float()
     spread = None if data.get("spread") is None else data["spread"].float()
-    return Snapshot(**data | dict(trials=trials, hidden=hidden, belief=belief, gain=gain, spread=spread))
+    arrays = dict(trials=trials, hidden=hidden, belief=belief, learned_belief=learned, gain=gain, spread=spread)
+    return Snapshot(**data | arrays)
 
 
 def record(

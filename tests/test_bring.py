@@ -1,5 +1,7 @@
 """A person's own gymnasium environment as a task of the course: stepped, trained on, and seen."""
 
+from dataclasses import dataclass
+
 import gymnasium
 import numpy as np
 import pytest
@@ -259,6 +261,31 @@ AT_ONCE = ("four", "info in the fourth place", "two", "none", "wide", "far", "al
 LATER = ("later two", "later none", "later wide", "later far")
 
 
+def one_for_all(_, base=Corridor(0)):
+    return gymnasium.wrappers.TimeLimit(base, 20)  # a wrapper of its own does not make it another
+
+
+class Spaceless(gymnasium.Env):
+    pass
+
+
+class Whole(Corridor):
+    """Whole numbers are announced, parts of them are given."""
+
+    observation_space = gymnasium.spaces.Box(0, 9, (2,), np.int64)
+
+    def seen(self):
+        return np.array([0.5, 1.5])
+
+
+class Late(Corridor):
+    """Right in problem 0, and in problem 1 a step of four."""
+
+    def step(self, action):
+        answer = super().step(action)
+        return answer if self.treasure == 0 else (*answer[:3], {})
+
+
 class SeedlessCorridor(Corridor):
     def reset(self):
         return super().reset()
@@ -286,6 +313,39 @@ def unbounded_list(_):
     return env
 
 
+@dataclass
+class Plain(Corridor):
+    """A dataclass, which has no hash; NumPy's numbers and truth values wherever they may come."""
+
+    treasure: int
+    observation_space = gymnasium.spaces.Discrete(2)
+
+    def seen(self):
+        return np.float64(self.cell) > 2.5
+
+    def step(self, action):
+        seen, reward, over, *_ = super().step(action)
+        return seen, np.float32(reward), np.bool_(over), np.bool_(False), {}
+
+
+def test_what_is_right_in_another_way_is_taken():
+    task = bring(Plain, np.array([0, 4]), horizon=np.int64(6), episodes=np.int64(2), exploration=np.int64(1))
+    assert task.trial.counted == (False, True) and task.trial.horizon == 6
+    running = task.begin(task.each(4), seeded(0))
+    for _ in range(6):
+        running.step(torch.zeros(8, dtype=torch.int64))
+    assert set(running.symbol.flatten().tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("dtype, most", [(np.int8, 100), (np.float32, 3e38)])
+def test_an_action_lies_within_its_box_whatever_its_numbers_are(dtype, most):
+    task = pendulums()
+    task.action_space = gymnasium.spaces.Box(-most, most, (1,), dtype)
+    moves = task.moves(torch.tensor([[-1.0], [0.0], [0.5], [1.0]]))
+    assert all(task.action_space.contains(move) for move in moves)
+    np.testing.assert_allclose(moves[:, 0].astype(np.float64) / most, [-1, 0, 0.5, 1], atol=1e-6)
+
+
 def stepped(task, action):
     running = task.begin(task.each(), seeded(0))
     return running.step(action)
@@ -308,6 +368,10 @@ MISTAKES = [
     lambda: bring("CartPole-v1", [0], horizon=5),
     lambda: bring(lambda: Corridor(0), [0], horizon=5),
     lambda: bring(SeedlessCorridor, [0], horizon=5),
+    lambda: stepped(bring(one_for_all, [0, 1], horizon=5), torch.tensor([0, 0])),
+    lambda: bring(lambda _: Spaceless(), [0], horizon=5),
+    lambda: bring(Whole, [0], horizon=5),
+    lambda: stepped(bring(Late, [0, 1], horizon=5), torch.tensor([0, 0])),
     lambda: corridors(actions=5),
     lambda: corridors(actions="lr"),
     *(lambda what=what: bring(Broken, [what], horizon=5) for what in AT_ONCE),

@@ -47,6 +47,13 @@ def test_the_gains_of_an_episode_sum_to_what_was_learned_of_the_code():
     torch.testing.assert_close(gain.sum(dim=1), log_q[:, -1] - log_q[:, 0], atol=1e-4, rtol=1e-4)
 
 
+def test_the_decoders_belief_is_its_density_at_each_problems_code():
+    generator = torch.Generator().manual_seed(0)
+    codes, decoded = torch.randn(6, 3, generator=generator), torch.randn(5, 8, 3, generator=generator)
+    log_q = Independent(Normal(decoded[:, :, None], 0.4), 1).log_prob(codes)  # (B, T, M)
+    torch.testing.assert_close(dream.decoded_belief(codes, decoded, 0.4), log_q.softmax(dim=-1), atol=1e-5, rtol=1e-4)
+
+
 def test_the_decoder_follows_the_encoder_and_never_the_other_way_round():
     code = torch.randn(4, 3, requires_grad=True)
     decoded = torch.randn(4, 6, 3, requires_grad=True)

@@ -13,6 +13,7 @@ from course_lib.exact import point_robot
 from course_lib.exact.posterior_sampling import returns_by_episode
 from course_lib.lesson import dreaming, sampling
 from course_lib.tasks import make_task, play
+from course_lib.training import replay
 
 ROOT = Path(__file__).parents[1]
 SOLVED = ROOT / "notebooks" / "solutions"
@@ -176,6 +177,10 @@ def lesson_03():
     assert min(trainings("dream", "revealing-arm")) == 1 and len(seconds) == 7
     assert max(record(f"results/dream_revealing-arm_{seed}.json")["seconds_to_target"] for seed in range(10)) < 2
     assert rl2_over_log < 2 and dream_over_log < 1
+    *_, last = replay(ROOT / "figures" / "dream_map.recording")
+    first, after = last.learned_belief[:, 0], last.learned_belief[last.belief == 1]
+    assert last.belief[:, 0].allclose(torch.tensor(1 / 24)) and float(after.min()) > 0.99
+    guessed = f"{100 * float(first.min()):.0f}~{100 * float(first.max()):.0f} %"
     put_back = "λ 1 until 576, then the encoder of before"
     left = span(ends("dream_ablations.json", put_back, "code_in_training", update=576))
     recovered = span(ends("dream_ablations.json", put_back, "test_return"))
@@ -189,6 +194,7 @@ def lesson_03():
     low, high = (f"{end(paid['hidden layer, no bottleneck']):.2f}".replace("-", "−") for end in (min, max))
     assert max(emptied("test_return")) < 0.17
     return [
+        f"디코더의 신념은 도시마다 {guessed}로", f"the decoder's gives {guessed}.",
         f"RL²는 도시에서 {together}에", f"RL² stopped at {together} in",
         f"기울기는 RL²가 {rl2:.2f}, DREAM이 {dream:.2f}입니다", f"RL² has a slope of {rl2:.2f} and DREAM of {dream:.2f};",
         f"{rl2_over_log:.2f}와 {dream_over_log:.2f}로", f"{rl2_over_log:.2f} and {dream_over_log:.2f}, a little below",

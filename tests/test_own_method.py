@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import MISSING, dataclass, fields
+import math
+from dataclasses import MISSING, dataclass, fields, replace
 
 import pytest
 import torch
@@ -11,11 +12,13 @@ from four_doors import four_doors
 
 from course_lib import results, training
 from course_lib.bilingual import Bilingual, CourseError
-from course_lib.exact import rewards_tell_more
+from course_lib.exact import (
+    PosteriorSampling, pearl_upper_bound, references_of, rewards_tell_more, why_not_exact,
+)  # fmt: skip
 from course_lib.lesson import cards, head_to_head
 from course_lib.lesson.exercises.lesson05 import two_boards
 from course_lib.lesson.head_to_head import look
-from course_lib.tasks import Tables, TableTask, TrialShape, make_task
+from course_lib.tasks import Tables, TableTask, TrialShape, make_task, play
 from course_lib.training import Method
 
 TASK = make_task("revealing-arm", arms=4)
@@ -137,10 +140,22 @@ def test_numbers_may_be_tensors_and_anything_else_is_told():
     right = dict(update=0, env_steps=0, seconds=0.0)
     for name, wrong in (
         ("env_steps", "96"), ("env_steps", 0.5), ("env_steps", float("inf")), ("update", None), ("seconds", torch.zeros(2)),
+        ("update", -1), ("update", True), ("seconds", float("nan")), ("seconds", -0.5), ("seconds", 10**400),
         ("loss", "low"), ("loss", torch.zeros(3)),
     ):  # fmt: skip
         with pytest.raises(CourseError, match=f"argument {name} can't be"):
             look("mine", TASK, pulling(0), **right | {name: wrong})
+
+
+def test_a_task_by_its_name_is_told():
+    with pytest.raises(CourseError, match="argument task can't be 'map'"):
+        look("mine", "map", pulling(0), update=0, env_steps=0, seconds=0.0)
+
+
+def test_going_on_from_a_finished_training_gives_nothing_more():
+    settings = dict(updates=1, trials=8)
+    *_, last = training.stream("rl2", "bandit", seed=0, **settings)
+    assert list(training.stream("rl2", "bandit", seed=0, resume=last.checkpoint(), **settings)) == []
 
 
 # -- policies -------------------------------------------------------------------------------------------------
@@ -253,14 +268,99 @@ def telling(reward):
     "task, said",
     [
         (lambda: own_boards(counted=(True, True)), r"counted=\(False, True\)"),
-        (lambda: own_boards(telling), "tells more of the problem than what is sensed"),
+        (lambda: own_boards(telling), "may tell more of the problem than what is sensed"),
+        (lambda: two_rooms(pauses=False), "Leave `pauses` out"),
+        (lambda: two_rooms(sense=[[0, 1, 1], [0, 1, 1]]), "From state 0 action 0 leads to different states"),
+        (lambda: two_rooms(sense=[[0, 1, 2], [3, 1, 2]]), "sensed in the start state differs"),
+        (lambda: two_rooms(end_action=0), "The action that ends an episode"),
+        (lambda: two_rooms(train=torch.tensor([0])), "1 problems are neither"),
     ],
-    ids=("exploration counted", "a reward that tells"),
+    ids=("exploration counted", "a reward that tells", "no pause", "alike", "start", "end action", "never drawn"),
 )
 def test_a_task_whose_values_would_not_be_exact_is_refused(task, said):
     for compute in (head_to_head.exact_predictions, head_to_head.exact_lanes):
         with pytest.raises(CourseError, match=said):
             compute(task())
+
+
+def two_rooms(sense=((0, 1, 2), (0, 1, 2)), pauses=True, train=torch.arange(2), end_action=None):
+    """Action 0 leads from anywhere to room 1 in problem 0 and to room 2 in problem 1; then action m pays in problem m."""
+    next_state = torch.tensor([[[1, 0]] * 3, [[2, 0]] * 3])
+    reward = torch.zeros(2, 2, 3, 2)
+    reward[0, 1, :, 0] = reward[1, 1, :, 1] = 1.0
+    tables = Tables(next_state, reward, torch.zeros(1, 2, 3, dtype=torch.bool), torch.tensor(sense), torch.eye(4), start=0)
+    trial = TrialShape(1, (False, True), (False, True), pauses=pauses)
+    return TableTask("rooms", Bilingual("방", "rooms"), tables, trial, ("go", "stay"), train=train, test=train,
+                     end_action=end_action)  # fmt: skip
+
+
+def test_where_the_values_are_exact_a_task_is_not_refused(monkeypatch):
+    monkeypatch.setattr(cards, "show", lambda card: None)
+    assert head_to_head.exact_predictions(two_rooms())["optimum"] == pytest.approx(1.0)
+    named = [make_task(name) for name in ("map", "distracting-bus", "hurried-bus", "noisy-tv", "cooking", "revealing-arm")]
+    assert [why_not_exact(task) for task in (*named, own_boards(), four_doors(1))] == [None] * 8
+    doubled = own_boards(lambda reward: reward.double())
+    assert head_to_head.exact_predictions(doubled)["optimum"] == pytest.approx(0.5 * (0.2 / 3 + 1), abs=1e-5)
+
+
+def nearly_as_telling():
+    """Board A halves 32 problems; board B parts them 15 to 17, and what it shows is what pays."""
+    problem = torch.arange(32)
+    shows = torch.stack([(problem % 2), (problem < 15).long()], dim=1)  # (M, 2)
+    sense = torch.cat([torch.zeros(32, 1, dtype=torch.int64), 1 + shows + torch.tensor([0, 2])], dim=1)
+    reward = torch.zeros(32, 2, 3, 2)
+    reward[problem, 1, :, shows[:, 1]] = 1.0
+    tables = Tables(torch.tensor([1, 2]).expand(32, 3, 2), reward, torch.zeros(1, 2, 3, dtype=torch.bool), sense, torch.eye(5),
+                    start=0)  # fmt: skip
+    return TableTask("nearly", Bilingual("거의", "nearly"), tables, TrialShape(1, (False, True), (False, True)), ("A", "B"),
+                     train=problem, test=problem)  # fmt: skip
+
+
+def test_most_information_is_no_mixture_where_another_exploration_tells_nearly_as_much():
+    found = head_to_head.most_information_first(nearly_as_telling())
+    assert found["information"] == pytest.approx(math.log(2), abs=1e-4)
+    assert found["return"] == pytest.approx(17 / 32, abs=0.01)  # board A tells nothing of what pays
+
+
+def test_exact_sampling_asks_as_often_as_the_task_does(monkeypatch):
+    rarely = replace(own_boards().tables, instruction_chance=torch.tensor([[0.0, 1.0, 0.0]]).repeat(6, 1))
+    task = own_boards()
+    task.tables = rarely
+    assert pearl_upper_bound(task)["return"] != pytest.approx(pearl_upper_bound(own_boards())["return"], abs=0.01)
+    drawn = task.each(4000)
+    dice = torch.Generator().manual_seed(0)
+    played = play(task, drawn, dice, PosteriorSampling(task, dice), torch.ones(len(drawn.index), dtype=torch.int64))
+    assert pearl_upper_bound(task)["return"] == pytest.approx(float(played.returns(task.trial).mean()), abs=0.02)
+    uneven = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]).repeat(3, 1)
+    task = own_boards()
+    task.tables = replace(rarely, instruction_chance=uneven)
+    with pytest.raises(CourseError, match="Let all rows"):
+        pearl_upper_bound(task)
+
+
+def many_doors(doors):
+    """Behind one of the doors lies the prize; opening one shows whether it is there."""
+    every = torch.arange(doors)
+    next_state = (every + 1).expand(doors, doors + 1, doors)
+    sense = torch.cat([torch.zeros(doors, 1, dtype=torch.int64), 1 + 2 * every + torch.eye(doors, dtype=torch.int64)], dim=1)
+    reward = torch.zeros(doors, 2, doors + 1, doors)
+    reward[every, 1, :, every] = 1.0
+    tables = Tables(next_state, reward, torch.zeros(1, 2, doors + 1, dtype=torch.bool), sense, torch.eye(2 * doors + 1), start=0)
+    return TableTask("many-doors", Bilingual("많은 문", "many doors"), tables, TrialShape(2, (False, True), (False, True)),
+                     tuple(map(str, range(doors))), train=every, test=every)  # fmt: skip
+
+
+def test_a_task_too_large_for_exact_values_is_told_and_trained_on_without_them():
+    task = many_doors(14)
+    with pytest.raises(CourseError, match="Use fewer problems"):
+        head_to_head.exact_predictions(task)
+    found = look("mine", task, pulling(0), update=0, env_steps=0, seconds=0.0)
+    assert "no_exploration_return" not in found.references and found.metrics["test_return"] == pytest.approx(2 / 14)
+    assert "no_exploration_return" in references_of(many_doors(4))
+
+
+def test_references_of_a_task_are_exact_or_missing():
+    assert references_of(own_boards(telling)).keys() <= {"optimal_return"}
 
 
 def test_no_reward_of_the_courses_own_tasks_tells_more_than_what_is_sensed():

@@ -54,7 +54,17 @@ def test_a_recording_keeps_how_wide_a_posterior_is(tmp_path):
     assert before.spread.shape == before.hidden.shape and before.spread.min() > 0
     torch.testing.assert_close(before.spread, after.spread, atol=1e-3, rtol=1e-3)
     (without,) = training.record(short(updates=0), tmp_path / "b.recording")
+    assert without.learned_belief is None
     assert without.spread is None and next(training.replay(tmp_path / "b.recording")).spread is None
+
+
+@pytest.mark.parametrize("method, task", [("varibad", "gridnavi"), ("dream", "homework-map"), ("task-inference", "map")])
+def test_a_recording_keeps_the_learned_belief_to_a_byte(method, task, tmp_path):
+    (before,) = training.record(training.stream(method, task, 0, updates=0), tmp_path / "a.recording")
+    (after,) = training.replay(tmp_path / "a.recording")
+    assert before.learned_belief.shape == before.belief.shape
+    torch.testing.assert_close(before.learned_belief.sum(dim=-1), torch.ones(before.belief.shape[:2]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(before.learned_belief, after.learned_belief, atol=0.5 / 255, rtol=0)
 
 
 def test_a_recording_knows_the_size_of_its_task(tmp_path):

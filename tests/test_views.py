@@ -223,6 +223,46 @@ def test_the_gains_of_a_trial_sum_to_the_entropy_that_it_took_away(snapshots):
     assert panels.exact_gain(half, ~valid).abs().sum() == 0
 
 
+def test_the_learned_belief_is_shown_beside_the_exact_one(snapshots):
+    task, last = make_task("map"), snapshots[-1]
+    assert "belief_learned" not in panels.frame(last, rows(snapshots), task)
+    believed = torch.full_like(last.belief, 1 / 24)
+    frame = panels.frame(replace(last, learned_belief=believed), rows(snapshots), task)
+    chosen = panels.one_of_each(last.trials.problem, 24)
+    np.testing.assert_allclose(frame["belief_exact"] / 127, last.belief[chosen], atol=0.5 / 127)
+    assert frame["belief_learned"].dtype == np.int8 and np.unique(frame["belief_learned"]).tolist() == [round(127 / 24)]
+    many = torch.full((*believed.shape[:2], panels.SHOWN_PROBLEMS + 1), 0.01)
+    assert "belief_learned" not in panels.frame(replace(last, belief=many, learned_belief=many), rows(snapshots), task)
+
+
+def test_the_picture_of_a_belief_is_of_the_trial_in_which_most_is_to_be_found_out(snapshots):
+    task, last = make_task("map"), snapshots[-1]
+    frame = panels.frame(replace(last, learned_belief=last.belief), rows(snapshots), task)
+    exact = frame["belief_exact"].copy()
+    exact[:] = 0
+    exact[:, :, 0] = 127  # all is known at once,
+    exact[5, :, :] = 127 // 24  # but in the sixth trial nothing ever is
+    frame |= dict(belief_exact=exact, belief_learned=frame["belief_learned"])
+    axes = Figure().subplots()
+    figure.draw_belief(axes, frame, lambda key: figure.WORDS[key].en)
+    assert axes.get_xlabel() == "step t · trial 6"
+    length, shown = int(frame["trial_length"][5]), np.asarray(axes.images[0].get_array())
+    assert shown.shape == (24 + 3 + 24, length)
+    np.testing.assert_allclose(shown[:24], exact[5, :length].T / 127)
+    np.testing.assert_allclose(shown[27:], frame["belief_learned"][5, :length].T / 127)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["exact", "learned"]
+
+
+def test_a_training_stopped_before_its_first_look_says_so():
+    outcome = jobs.Outcome("stopped", None, [])
+    found = figure.Result(outcome, None, Bilingual("시험", "test")).metrics
+    with pytest.raises(CourseError, match="stopped before its first look, so there is no 'decoder_gap'"):
+        found["decoder_gap"]
+    assert found == {} and found.get("decoder_gap") is None
+    with pytest.raises(CourseError, match="There are: 'test_return'"):
+        figure.Metrics(test_return=1.0)["test_returns"]
+
+
 def test_the_bound_and_the_gains_are_shown_where_a_method_has_them(snapshots):
     task, history = make_task("map"), rows(snapshots)
     plain = panels.frame(snapshots[-1], history, task)

@@ -134,6 +134,19 @@ def information_gain(code: Tensor, decoded: Tensor, noise: float) -> Tensor:
     return (distance[:, :-1] - distance[:, 1:]) / (2 * noise**2)
 
 
+def decoded_belief(codes: Tensor, decoded: Tensor, noise: float) -> Tensor:
+    """The decoder's belief over problems: q(f(μ) | τ) of each, made to sum to 1.
+
+    Args:
+        codes: (M, Z) f(μ) of every problem.
+        decoded: (B, T, Z) g(τ), the decoder's guess.
+        noise: ρ.
+    Returns:
+        (B, T, M).
+    """
+    return (-torch.cdist(decoded, codes.expand(len(decoded), -1, -1)) ** 2 / (2 * noise**2)).softmax(dim=-1)
+
+
 def decoder_loss(code: Tensor, decoded: Tensor, seen: Tensor, noise: float) -> Tensor:
     """The negative log-likelihood of the code, up to a constant, averaged over all prefixes (equation 4).
 
@@ -745,6 +758,13 @@ class Judge:
         told = information_gain(networks.encoder(trials.problem), networks.decoder.guess(memory), self.settings.noise)
         return F.pad(told, (0, 1)) * (trials.valid & (trials.episode == 0))
 
+    def belief(self, networks: Networks, trials: Trials, memory: Tensor) -> Tensor | None:
+        """``decoded_belief`` before each step, (B, T, M); None where the encoder never met some of the problems."""
+        every = torch.arange(self.task.problem_count, device=memory.device)
+        if not torch.isin(every, self.task.splits["train"].to(every.device)).all():
+            return None
+        return decoded_belief(networks.encoder(every), networks.decoder.guess(memory), self.settings.noise)
+
     @torch.no_grad()
     def snapshot(self, networks, update, env_steps, seconds, metrics, checkpoint) -> Snapshot:
         task, generator = self.task, torch.Generator(self.test.index.device).manual_seed(7)
@@ -755,10 +775,10 @@ class Judge:
         if self.script is not None:
             guided, _ = play_trials(**played, instruction=self.goals, script=self.script)
             metrics["execution_given_exploration"] = float(guided.returns(task.trial).mean())
-        told = None
+        told = decoded = None
         if isinstance(networks, Networks):  # others have no code to be informed about
             metrics |= self.bound(networks, generator)
-            told = self.gain(networks, trials, memory)
+            told, decoded = self.gain(networks, trials, memory), self.belief(networks, trials, memory)
         return Snapshot(
             method=self.method,
             task=task.name,
@@ -770,6 +790,7 @@ class Judge:
             trials=trials,
             hidden=memory,
             belief=belief,
+            learned_belief=decoded,
             gain=told,
             checkpoint=checkpoint,
         )

@@ -28,6 +28,7 @@ class Snapshot:
         trials: the trials of the evaluation, B of them.
         hidden: (B, T, H) hidden states, after the input at t was read.
         belief: (B, T, M) exact posterior over problems given what was seen up to t; None if infinite.
+        learned_belief: (B, T, M) the method's own belief over problems, beside ``belief``; None where it has none.
         gain: (B, T) nats that each step told the method's own decoder, log q(z | τ_:t+1) − log q(z | τ_:t); None where
             it has none, or has no z for the problems shown.
         spread: (B, T, H) standard deviation of each hidden unit, where ``hidden`` is the mean of a Gaussian posterior
@@ -46,6 +47,7 @@ class Snapshot:
     trials: Trials | None = None
     hidden: Tensor | None = None
     belief: Tensor | None = None
+    learned_belief: Tensor | None = None
     gain: Tensor | None = None
     spread: Tensor | None = None
     checkpoint: Callable[[], dict] = field(default=dict, repr=False)

@@ -309,5 +309,6 @@ class Judge:
             trials=trials,
             hidden=belief.softmax(-1) if self.kind == "problems" else belief,
             belief=exact,
+            learned_belief=belief.softmax(-1) if self.kind == "problems" else None,
             checkpoint=checkpoint,
         )

@@ -504,16 +504,18 @@ class Judge:
         self.references = references_of(task)
         self.test, self.asked = evaluation_trials(task)
 
-    def beside_exact(self, networks: Networks, trials: Trials, belief: Tensor, exact: Tensor | None) -> dict:
-        """How far the decoded belief is from the exact one."""
+    def beside_exact(
+        self, networks: Networks, trials: Trials, belief: Tensor, exact: Tensor | None
+    ) -> tuple[dict, Tensor | None]:
+        """How far the decoded belief is from the exact one, and, where problems can be named, that belief (B, T, M)."""
         generator = torch.Generator(belief.device).manual_seed(7)
         chances = decoded_chances(networks.decoder, belief, generator)  # (B, T, C)
         if self.settings.head == "action":
             counts = bandit_belief(trials, len(self.task.actions))  # (B, T, k, 2)
             expected = counts[..., 0] / counts.sum(-1)
-            return dict(belief_error=float(mean_where((chances - expected).abs().mean(-1), trials.valid)))
-        goals = torch.tensor([self.task.state(goal) for goal in self.task.goals])
-        return belief_distance(belief_over_goals(chances, goals), exact, trials.valid, trials.episode)
+            return dict(belief_error=float(mean_where((chances - expected).abs().mean(-1), trials.valid))), None
+        decoded = belief_over_goals(chances, torch.tensor([self.task.state(goal) for goal in self.task.goals]))
+        return belief_distance(decoded, exact, trials.valid, trials.episode), decoded
 
     @torch.no_grad()
     def snapshot(self, networks, update, env_steps, seconds, metrics, checkpoint) -> Snapshot:
@@ -524,16 +526,18 @@ class Judge:
         )  # fmt: skip
         exact, known = what_is_known(task, trials)
         metrics = metrics | known | dict(test_return=float(trials.returns(task.trial).mean()))
+        errors, decoded = self.beside_exact(networks, trials, belief, exact)
         return Snapshot(
             method="varibad",
             task=task.name,
             update=update,
             env_steps=env_steps,
             seconds=seconds,
-            metrics=metrics | self.beside_exact(networks, trials, belief, exact),
+            metrics=metrics | errors,
             references=self.references,
             trials=trials,
             hidden=belief,
             belief=exact,
+            learned_belief=decoded,
             checkpoint=checkpoint,
         )

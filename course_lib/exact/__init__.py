@@ -22,7 +22,7 @@ from course_lib.exact.information import (
 )
 from course_lib.exact.mdp_algorithms import MDPPlayer, play_mdps
 from course_lib.exact.pearl_upper_bound import chance_of_standing_on, pearl_upper_bound, redrawn_each_step
-from course_lib.exact.planning import Knowledge, knowledge_of, optimal_values, rewards_tell_more
+from course_lib.exact.planning import Knowledge, knowledge_of, optimal_values, rewards_tell_more, why_not_exact
 from course_lib.exact.posterior_sampling import PosteriorSampling, sampled_returns
 from course_lib.exact.random_mdps import mdp_belief, mdp_information, mdp_values
 from course_lib.exact.references import perfect_exploration, references_of
@@ -33,5 +33,5 @@ __all__ = [
     "exploration_information", "gittins_indices", "information_about", "information_by_step", "knowledge_of",
     "mdp_belief", "mdp_information", "mdp_values", "optimal_values", "pearl_upper_bound", "perfect_exploration",
     "play_bandits", "play_mdps", "policy_information", "possible_problems", "redrawn_each_step",
-    "references_of", "rewards_tell_more", "sampled_returns", "shortest_exploration", "sufficient_exploration",
+    "references_of", "rewards_tell_more", "sampled_returns", "shortest_exploration", "sufficient_exploration", "why_not_exact",
 ]  # fmt: skip

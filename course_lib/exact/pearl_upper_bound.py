@@ -24,6 +24,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact.branches import Branches, branches
 from course_lib.exact.planning import knowledge_of
 from course_lib.exact.posterior_sampling import optimal_actions
@@ -59,7 +60,7 @@ def all_branches(task: TableTask, instruction: int, pretended: int | None = None
 
 @lru_cache(maxsize=4)
 def pearl_upper_bound(task: TableTask) -> dict[str, float]:
-    """The exact expectation of a trial of PEARL-UB, problems and instructions drawn evenly.
+    """The exact expectation of a trial of PEARL-UB, problems drawn evenly, instructions as often as they are asked.
 
     Returns:
         ``return`` of the execution episode; ``without_exploring``: the same, had nothing been seen before;
@@ -67,10 +68,20 @@ def pearl_upper_bound(task: TableTask) -> dict[str, float]:
     """
     goals = range(1, task.tables.instructions)
     problems = task.problem_count
+    asked = knowledge_of(task).asked.double()
+    if (asked != asked[:1]).any():  # then being asked tells of the problem, and the posterior would have to follow
+        raise CourseError(
+            Bilingual(
+                f"{task.name}에서는 지시의 확률이 문제마다 달라 PEARL-UB를 계산하지 않습니다. `instruction_chance`의 행을 모두 같게 하십시오.",
+                f"In {task.name} the chances of instructions differ from problem to problem, for which PEARL-UB is not computed. "
+                "Let all rows of `instruction_chance` be the same.",
+            )
+        )
+    asked = asked[0]  # (I,)
     worth = torch.zeros(problems, problems, dtype=torch.float64)  # (z, m): acting for z where m is true
     for goal in goals:
         different, which = all_branches(task, goal)
-        worth += torch.stack([followed.returns for followed in different])[which] / len(goals)
+        worth += torch.stack([followed.returns for followed in different])[which] * asked[goal]
     total = information = 0.0
     for goal in goals:
         different, which = all_branches(task, 0, pretended=goal)

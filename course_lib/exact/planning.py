@@ -53,6 +53,7 @@ def ending_reward(task: TableTask, clock: int) -> Tensor:
 Problems = tuple[int, ...]
 Policy = Callable[[Tensor, int], Tensor]
 ROUNDING = 1e-6  # float32 keeps about seven digits
+MOST_SPLITS = 500_000  # a city of 576 problems has 200,000, solved in half a minute
 AT_ONCE = 64  # sets solved side by side: twice as fast as thousands, which no cache holds
 Split = tuple[int, int, list[Problems]]
 
@@ -112,12 +113,22 @@ class Knowledge:
     @cached_property
     def sets(self) -> list[Problems]:
         """Every set of problems that can remain possible, smallest first."""
-        found, waiting = {self.all_problems}, [self.all_problems]
+        found, waiting, splits = {self.all_problems}, [self.all_problems], 0
         while waiting:
-            for child in {child for _, _, groups in self._splits(waiting.pop()) for child in groups}:
+            children = [child for _, _, groups in self._splits(waiting.pop()) for child in groups]
+            splits += len(children)
+            for child in dict.fromkeys(children):
                 if child not in found:
                     found.add(child)
                     waiting.append(child)
+            if splits > MOST_SPLITS:
+                raise CourseError(
+                    Bilingual(
+                        f"{self.task.name}에서는 하나씩 알아내는 길이 {MOST_SPLITS:,}가지를 넘어 정확히 계산하지 않습니다. 문제의 수를 줄이십시오.",
+                        f"In {self.task.name} there are more than {MOST_SPLITS:,} ways to find things out one by one, too many to "
+                        "compute exactly. Use fewer problems.",
+                    )
+                )
         return sorted(found, key=lambda problems: (len(problems), problems))
 
     def _splits(self, problems: Problems) -> list[Split]:
@@ -275,6 +286,60 @@ class Knowledge:
         return float(self.start_values([0], final=self.execution_worth)[self.all_problems][0])
 
 
+@lru_cache(maxsize=16)
+def why_not_exact(task: TableTask) -> Bilingual | None:
+    """What stands against this task's exact values; None where they are exact.
+
+    ``Knowledge`` takes a trial for an exploration all of which is seen before execution begins, a state for known, and
+    what a step shows for where it arrives and what is sensed there.
+    """
+    tables = task.tables
+    arrived, sensed = tables.next_state, outcomes(tables) - tables.next_state * (int(tables.sense.max()) + 1)
+    shown = torch.stack([arrived, sensed]).flatten(2)  # (2, M, S·A)
+    tells_apart, alike = (shown != shown[:, :1]).any(dim=1).any(dim=1), None
+    for column in ((shown[0] != shown[0, :1]).any(dim=0)).nonzero()[:, 0].tolist() if tells_apart[0] else ():
+        places = set(zip(shown[0, :, column].tolist(), shown[1, :, column].tolist(), strict=True))
+        if len({symbol for _, symbol in places}) < len(places):
+            alike = divmod(column, tables.actions)
+            break
+    differs = (outcomes(tables) != outcomes(tables)[:1]).any(dim=0)  # (S, A)
+    leaves = (arrived != torch.arange(tables.states)[:, None]).any(dim=0)  # where one stays, all was seen on arrival
+    missing = tables.problems - len(torch.cat([task.splits["train"], task.splits["test"]]).unique())
+    if not task.trial.pauses:
+        return Bilingual(
+            "탐험의 마지막 걸음이 보여 준 것을 실행 전에 보지 못합니다(`pauses=False`). `TrialShape`에서 `pauses`를 빼십시오.",
+            "What the last step of exploration shows is not seen before execution (`pauses=False`). Leave `pauses` out of `TrialShape`.",
+        )
+    if alike is not None:
+        return Bilingual(
+            f"상태 {alike[0]}에서 행동 {alike[1]}은(는) 문제에 따라 다른 상태에 이르는데 감지되는 기호는 같습니다. 그 상태들에 서로 다른 "
+            "`sense`를 주십시오.",
+            f"From state {alike[0]} action {alike[1]} leads to different states in different problems, and the same is sensed there. "
+            "Give these states different `sense`.",
+        )
+    if (tables.sense[:, tables.start] != tables.sense[0, tables.start]).any():
+        return Bilingual(
+            "출발 상태에서 감지되는 기호가 문제마다 다릅니다. 출발 상태의 `sense`를 모든 문제에서 같게 하십시오.",
+            "What is sensed in the start state differs from problem to problem. Let its `sense` be the same in all of them.",
+        )
+    if task.end_action is not None and (differs[:, task.end_action] & leaves[:, task.end_action]).any():
+        return Bilingual(
+            "에피소드를 끝내는 행동(`end_action`)이 문제를 알려 줍니다. 그 행동이 이르는 상태와 감지되는 기호를 모든 문제에서 같게 하십시오.",
+            "The action that ends an episode (`end_action`) tells of the problem. Let it lead to the same state and symbol in all of them.",
+        )
+    if missing:
+        return Bilingual(
+            f"`train`에도 `test`에도 없는 문제가 {missing}개 있습니다. 쓰지 않는 문제는 표에서 빼십시오.",
+            f"{missing} problems are neither in `train` nor in `test`. Leave problems that never come out of the tables.",
+        )
+    if rewards_tell_more(task):
+        return Bilingual(
+            "보상이 관측보다 많은 것을 알려 줄 수 있습니다. 보상이 알려 주는 것을 도착한 곳의 `sense`에도 나타내십시오.",
+            "A reward may tell more of the problem than what is sensed. Let `sense`, where the step arrives, tell it as well.",
+        )
+    return None
+
+
 def rewards_tell_more(task: TableTask) -> bool:
     """Whether some reward tells problems apart that look alike, at a time when there is still something to do with it.
 
@@ -297,8 +362,8 @@ def rewards_tell_more(task: TableTask) -> bool:
             last[..., task.end_action] = True
             last = last.flatten(1)
         paid, groups = reward[:, instruction].flatten(1)[~last], group[~last]
-        most = torch.full((len(different),), -torch.inf).scatter_reduce(0, groups, paid, "amax")
-        least = torch.full((len(different),), torch.inf).scatter_reduce(0, groups, paid, "amin")
+        most = torch.full((len(different),), -torch.inf, dtype=paid.dtype).scatter_reduce(0, groups, paid, "amax")
+        least = torch.full((len(different),), torch.inf, dtype=paid.dtype).scatter_reduce(0, groups, paid, "amin")
         if (most - least > ROUNDING * reward.abs().max()).any():
             return True
     return False

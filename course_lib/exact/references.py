@@ -11,6 +11,7 @@ Where one of them is not known exactly it is left out, rather than estimated.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from functools import cache
 
@@ -21,7 +22,7 @@ from course_lib.bilingual import CourseError
 from course_lib.exact import grid_navi, point_robot, random_mdps
 from course_lib.exact.bandits import bayes_optimal_return
 from course_lib.exact.explorers import sufficient_exploration
-from course_lib.exact.planning import knowledge_of, optimal_values
+from course_lib.exact.planning import knowledge_of, optimal_values, why_not_exact
 from course_lib.tasks import BernoulliBandit, FixedArmBandit, GridNavi, PointRobot, RandomMDP, Tables, TableTask, Task
 
 SOLVED_PULLS = 12  # of a bandit, for a second or two of solving
@@ -38,7 +39,10 @@ def references_of(task: Task) -> dict[str, float]:
         if isinstance(task, family):
             return room.references(task)
     if explores_then_executes(task):
-        found = dict(no_exploration_return=knowledge_of(task).no_exploration)
+        found = {}
+        if why_not_exact(task) is None:
+            with contextlib.suppress(CourseError):  # there is too much to be known
+                found = dict(no_exploration_return=knowledge_of(task).no_exploration)
         if perfect_exploration(task) is None:  # nobody may be able to know the problem in time to earn what it is worth
             return found
         known = average_over_instructions(task.tables, optimal_values(task))

@@ -22,7 +22,7 @@ from torch import Tensor
 from course_lib.agents.evaluation import evaluation_trials, what_is_known
 from course_lib.agents.snapshot import Snapshot
 from course_lib.bilingual import Bilingual, CourseError, known_or_error
-from course_lib.exact import PosteriorSampling, knowledge_of, pearl_upper_bound, rewards_tell_more
+from course_lib.exact import PosteriorSampling, knowledge_of, pearl_upper_bound, why_not_exact
 from course_lib.exact.posterior_sampling import optimal_actions
 from course_lib.exact.references import explores_then_executes, perfect_exploration, references_of
 from course_lib.lesson import cards
@@ -30,7 +30,7 @@ from course_lib.lesson.language import bilingual_output
 from course_lib.lesson.results import NOT_RUN, image_of
 from course_lib.lesson.start import figures_folder, lost, recorded
 from course_lib.results import Cell, read_result
-from course_lib.tasks import TASKS, TableTask, Trials, make_task, play
+from course_lib.tasks import TASKS, TableTask, Task, Trials, make_task, play
 from course_lib.training import METHODS, accepts, refused, signature_of
 from course_lib.views.figure import EXECUTE, EXPLORE, INK, OKABE_ITO, SOFT, hangul_font
 from course_lib.views.side_by_side import still
@@ -427,8 +427,18 @@ def most_information_first(task: TableTask) -> dict[str, float]:
         pay = {problems: nats[problems] + weight * worth[problems] for problems in knowledge.sets}
         return float(knowledge.start_values([0], final=pay)[knowledge.all_problems][0])
 
-    information, weight = value(0.0), TIE_BREAK / spread
-    return {"information": information, "return": (value(weight) - information) / weight}
+    information = value(0.0)
+
+    def returns(weight: float) -> float:
+        return (value(weight) - information) / weight
+
+    found = returns(TIE_BREAK / spread)
+    for smaller in (10, 100):  # where two explorations differ by fewer nats than the tie break weighs, it decides wrongly
+        finer = returns(TIE_BREAK / smaller / spread)
+        if abs(finer - found) < 0.01 * spread:  # as precise as rounding allows, which weighs more the smaller the weight
+            break
+        found = finer
+    return {"information": information, "return": found}
 
 
 def two_part(task: TableTask | str) -> TableTask:
@@ -457,13 +467,11 @@ def two_part(task: TableTask | str) -> TableTask:
                 f"`TrialShape(…, counted=(False, True))`. Got {found.trial.counted}.",
             )
         )
-    if rewards_tell_more(found):
+    if (reason := why_not_exact(found)) is not None:
         raise CourseError(
             Bilingual(
-                f"{found.name}에서는 보상이 관측보다 많은 것을 알려 주므로, 관측만 보고 계산한 값은 정확하지 않습니다. 보상이 알려 주는 것을 "
-                "도착한 곳의 `sense`에도 나타내십시오.",
-                f"A reward of {found.name} tells more of the problem than what is sensed, so values computed from what is sensed "
-                "would not be exact. Let `sense`, where the step arrives, tell it as well.",
+                f"{found.name}에서는 이 값을 정확히 계산하지 않습니다. {reason.ko}",
+                f"This is not computed exactly for {found.name}. {reason.en}",
             )
         )
     return found
@@ -657,7 +665,10 @@ def look(
     Raises:
         CourseError: the policy takes no generator, or returns no ``act``; something is no number.
     """
-    update, env_steps, seconds = whole("update", update), whole("env_steps", env_steps), number("seconds", seconds)
+    if not isinstance(task, Task):
+        expected = Bilingual('태스크, 곧 방법이 받은 task나 make_task("map")', 'a task: the one that the method was given, or make_task("map")')
+        raise refused(Bilingual("인자 task", "argument task"), task, expected)
+    update, env_steps, seconds = whole("update", update), whole("env_steps", env_steps), count("seconds", seconds)
     metrics = {name: number(name, value) for name, value in metrics.items()}
     generator = torch.Generator().manual_seed(JUDGE_SEED)
     drawn, asked = evaluation_trials(task)
@@ -677,19 +688,26 @@ def number(name: str, value: Any) -> float:
         CourseError: it is something else.
     """
     try:
-        if isinstance(value, str):
+        if isinstance(value, (str, bytes, bool)):
             raise TypeError
         return float(value)
-    except (TypeError, ValueError, RuntimeError):  # no number, or a tensor of several
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # no number, or a tensor of several
         raise refused(Bilingual(f"인자 {name}", f"argument {name}"), value, Bilingual("수 하나", "one number")) from None
 
 
 def whole(name: str, value: Any) -> int:
-    """A whole number as an int; CourseError for anything else."""
-    found = number(name, value)
-    if not found.is_integer():
+    """A whole number of at least 0 as an int; CourseError for anything else."""
+    if not count(name, value).is_integer():
         raise refused(Bilingual(f"인자 {name}", f"argument {name}"), value, Bilingual("정수 하나", "one whole number"))
-    return int(found)
+    return int(value)
+
+
+def count(name: str, value: Any) -> float:
+    """A finite number of at least 0 as a float; CourseError for anything else."""
+    found = number(name, value)
+    if not 0 <= found < math.inf:
+        raise refused(Bilingual(f"인자 {name}", f"argument {name}"), value, Bilingual("0 이상의 수", "a number of at least 0"))
+    return found
 
 
 def act_of(policy: Callable, dice: torch.Generator) -> Callable:

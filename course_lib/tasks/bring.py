@@ -89,12 +89,12 @@ class Brought(Task):
                     f"Got episodes={episodes!r}, exploration={exploration!r}.",
                 )
             )
-        counted = tuple(episode >= exploration for episode in range(episodes))
-        self.trial = TrialShape(horizon, (False,) * episodes, counted)
+        counted = tuple(episode >= int(exploration) for episode in range(int(episodes)))
+        self.trial = TrialShape(int(horizon) if _whole(horizon, 1) else horizon, (False,) * int(episodes), counted)
 
         if not _takes_a_problem(make_env):
             raise _not_made(make_env)
-        self._make_env, self._made = make_env, weakref.WeakSet()
+        self._make_env, self._made = make_env, weakref.WeakValueDictionary()  # id → the innermost environment
         self._spare: dict[int, list[gymnasium.Env]] = defaultdict(list)  # made, and not in use
         self.observation_space = self.action_space = None
         env = self.env_of(0)
@@ -148,7 +148,7 @@ class Brought(Task):
         env = self._make_env(self.problems[problem])
         if not isinstance(env, gymnasium.Env):
             raise _not_made(env)
-        if env in self._made:
+        if id(env.unwrapped) in self._made:
             raise CourseError(
                 Bilingual(
                     "make_env가 같은 환경을 다시 돌려주었습니다. 트라이얼 여럿이 한 환경을 함께 쓰게 됩니다. 부를 때마다 함수 안에서 새로 "
@@ -157,8 +157,15 @@ class Brought(Task):
                     "inside the function at each call.",
                 )
             )
-        self._made.add(env)
-        spaces = env.observation_space, env.action_space
+        self._made[id(env.unwrapped)] = env.unwrapped
+        spaces = tuple(getattr(env, name, None) for name in ("observation_space", "action_space"))
+        if not all(isinstance(space, gymnasium.Space) for space in spaces):
+            raise CourseError(
+                Bilingual(
+                    f"환경에는 observation_space와 action_space가 있어야 합니다(gymnasium.spaces의 것). 받은 것: {spaces}.",
+                    f"An environment needs an observation_space and an action_space, of gymnasium.spaces. Got {spaces}.",
+                )
+            )
         if self.observation_space is not None and spaces != (self.observation_space, self.action_space):
             raise CourseError(
                 Bilingual(
@@ -200,28 +207,32 @@ class Brought(Task):
 
     def _try_out(self, env: gymnasium.Env) -> None:
         """One reset and one step: a usual mistake is told when the environment is brought, not in the midst of a training."""
-        begun = _asked("reset(seed=0)", lambda: env.reset(seed=0))
-        if not isinstance(begun, tuple) or len(begun) != 2:
-            raise _returned("reset", "(observation, info)", begun)
-        self.flat("reset", begun[0])
+        self.begun(_asked("reset(seed=0)", lambda: env.reset(seed=0)))
         still = torch.zeros(1, len(self.actions)) if self.continuous else torch.zeros(1, dtype=torch.int64)
         move = self.moves(still)[0]
-        did = _asked(f"step({move!r})", lambda: env.step(move))
-        if not isinstance(did, tuple) or len(did) != 5:
-            raise _returned("step", STEPPED, did)
-        observation, reward, terminated, truncated, _ = did
-        self.flat("step", observation)
-        paid(reward)
+        self.stepped(_asked(f"step({move!r})", lambda: env.step(move)))
+
+    def begun(self, answer: Any) -> np.ndarray:
+        """What ``reset`` returned as a vector, (O,); CourseError where it is not what gymnasium says."""
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise _returned("reset", "(observation, info)", answer)
+        return self.flat("reset", answer[0])
+
+    def stepped(self, answer: Any) -> tuple[np.ndarray, float, bool]:
+        """What ``step`` returned: the observation (O,), the reward, and whether the episode is over; else a CourseError."""
+        if not isinstance(answer, tuple) or len(answer) != 5:
+            raise _returned("step", STEPPED, answer)
+        observation, reward, terminated, truncated, _ = answer
         if not all(np.ndim(over) == 0 and over in (0, 1) for over in (terminated, truncated)):
-            raise _returned("step", STEPPED, did)
+            raise _returned("step", STEPPED, answer)
+        return self.flat("step", observation), paid(reward), bool(terminated or truncated)
 
     def flat(self, place: str, observation: Any) -> np.ndarray:
         """An observation as a vector: (O,). ``place`` is the method that gave it."""
         space = self.observation_space
-        parts = isinstance(space, (gymnasium.spaces.Box, gymnasium.spaces.Dict, gymnasium.spaces.Tuple))
         try:
-            vector = flatten(space, observation) if parts or space.contains(observation) else None
-        except (TypeError, ValueError, LookupError, AttributeError):
+            vector = flatten(space, observation) if _fits(space, observation) else None
+        except Exception:  # whatever it is that can't be flattened
             vector = None
         if vector is None or vector.shape != (self.sensed_size,):
             raise CourseError(
@@ -239,8 +250,8 @@ class Brought(Task):
         numbers = action.cpu().numpy()
         if not self.continuous:
             return numbers + self.action_space.start
-        low, high = self.action_space.low, self.action_space.high
-        part = (numbers.reshape(-1, *low.shape).clip(-1, 1) + 1) / 2
+        low, high = self.action_space.low.astype(np.float64), self.action_space.high.astype(np.float64)
+        part = (numbers.reshape(-1, *low.shape).astype(np.float64).clip(-1, 1) + 1) / 2
         return (low + part * (high - low)).astype(self.action_space.dtype)
 
 
@@ -273,9 +284,7 @@ class RunningBrought(Running):
         ends = np.zeros(count, bool)
         acting = (~self.resting).nonzero()[:, 0].tolist()
         for lane in acting:
-            observation, reward, terminated, truncated, _ = self._envs[lane].step(moves[lane])
-            seen[lane], rewards[lane] = self.task.flat("step", observation), paid(reward)
-            ends[lane] = terminated or truncated
+            seen[lane], rewards[lane], ends[lane] = self.task.stepped(self._envs[lane].step(moves[lane]))
         self._refuse_nonsense(seen, rewards)
         device = self.problem.device
         arrived = where(self.resting, self.state, torch.from_numpy(seen).to(device))
@@ -288,8 +297,7 @@ class RunningBrought(Running):
             device = self.problem.device
             seeds = torch.randint(2**31 - 1, again.shape, generator=self.generator, device=device).tolist()
             for lane in lanes:
-                observation, _ = self._envs[lane].reset(seed=seeds[lane])
-                seen[lane] = self.task.flat("reset", observation)
+                seen[lane] = self.task.begun(self._envs[lane].reset(seed=seeds[lane]))
             self._refuse_nonsense(seen, seen[:, 0])
         return torch.from_numpy(seen).to(self.problem.device)
 
@@ -309,14 +317,33 @@ class RunningBrought(Running):
             )
 
 
+def _fits(space: gymnasium.Space, observation: Any) -> bool:
+    """Whether an observation is one of this space, but for the bounds and the exact number type of a Box."""
+    if isinstance(space, gymnasium.spaces.Dict):
+        return all(_fits(part, observation[name]) for name, part in space.spaces.items())
+    if isinstance(space, gymnasium.spaces.Tuple):
+        return len(observation) == len(space.spaces) and all(map(_fits, space.spaces, observation))
+    if isinstance(space, gymnasium.spaces.Discrete):  # NumPy's True is a usual answer where there are two
+        return space.contains(int(observation) if isinstance(observation, np.bool_) else observation)
+    if not isinstance(space, gymnasium.spaces.Box):
+        return space.contains(observation)
+    values = np.asarray(observation)
+    if np.issubdtype(space.dtype, np.integer) and np.issubdtype(values.dtype, np.integer):
+        known = np.iinfo(space.dtype)
+        return values.shape == space.shape and bool((values >= known.min).all() and (values <= known.max).all())
+    return values.shape == space.shape and np.can_cast(values.dtype, space.dtype, "same_kind")
+
+
 STEPPED = "(observation, reward, terminated, truncated, info)"
 
 
 def paid(reward: Any) -> float:
     """The reward of a step, which must be one number."""
     try:
+        if isinstance(reward, (str, bytes)):
+            raise TypeError
         return float(reward)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         raise CourseError(
             Bilingual(
                 f"step의 보상은 수 하나여야 합니다. 받은 것: {reprlib.repr(reward)}.",

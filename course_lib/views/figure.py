@@ -18,12 +18,12 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Ellipse
+from matplotlib.patches import Circle, Ellipse, Rectangle
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
-from course_lib.bilingual import Bilingual
+from course_lib.bilingual import Bilingual, CourseError
 
 HANGUL_FONTS = (
     "NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic"
@@ -51,6 +51,9 @@ WORDS = {
     "gain": Bilingual("스텝마다의 정보 이득 (nat)", "Information gain of each step (nats)"),
     "gain_exact": Bilingual("문제에 대해, 정확히", "about the problem, exactly"),
     "gain_told": Bilingual("z에 대해, 디코더에게", "about z, to the decoder"),
+    "belief": Bilingual("문제에 대한 신념", "Belief over the problems"),
+    "belief_exact": Bilingual("정확", "exact"),
+    "belief_learned": Bilingual("배움", "learned"),
     "city": Bilingual("탐험자가 가는 곳", "Where the explorer goes"),
     "actions": Bilingual("스텝마다 고른 행동", "Actions chosen at each step"),
     "heat": Bilingual("한 트라이얼의 은닉 상태", "Hidden states of one trial"),
@@ -60,6 +63,7 @@ WORDS = {
     "latent": Bilingual("사후 분포 q(z|c)", "Posterior q(z|c)"),
     "walk": Bilingual("뽑은 z가 이끈 에피소드", "The episode it led to"),
     "episode": Bilingual("에피소드", "episode"),
+    "trial": Bilingual("트라이얼", "trial"),
     "probe": Bilingual("은닉 상태에서 문제 읽기", "Reading the problem from h"),
     "probe_line": Bilingual("선형 프로브", "linear probe"),
     "probe_best": Bilingual("정확한 신념", "exact belief"),
@@ -130,6 +134,27 @@ def both_pictures(drawn: Callable[[str], bytes], described: Callable[[str], str]
     return "".join(divs)
 
 
+class Metrics(dict):
+    """Numbers by name, which say what to do where a training was stopped before it measured anything."""
+
+    def __missing__(self, name: str) -> float:
+        if self:
+            measured = ", ".join(map(repr, self))
+            raise CourseError(
+                Bilingual(
+                    f"{name!r}(이)라는 측정값은 없습니다. 있는 것: {measured}.",
+                    f"There is no measurement {name!r}. There are: {measured}.",
+                )
+            )
+        raise CourseError(
+            Bilingual(
+                f"학습이 한 번도 평가하기 전에 멈추어 {name!r}의 값이 없습니다. 학습을 시작하는 셀부터 다시 실행하십시오.",
+                f"The training was stopped before its first look, so there is no {name!r}. Run again from the cell that starts "
+                "the training.",
+            )
+        )
+
+
 class Result:
     """What ``await view`` gives: the outcome of the run and its picture.
 
@@ -143,8 +168,8 @@ class Result:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The metrics of the last snapshot."""
-        return {} if self.last is None else dict(self.last.metrics)
+        """The metrics of the last snapshot; one that was not measured raises a CourseError when it is asked for."""
+        return Metrics({} if self.last is None else self.last.metrics)
 
     def __repr__(self) -> str:
         """One line, the same in both languages, rounded so that it stays the same."""
@@ -330,6 +355,35 @@ def draw_gain(axes, frame: dict, word) -> None:
     axes.legend(fontsize=8, frameon=False, loc="best")
 
 
+def draw_belief(axes, frame: dict, word) -> None:
+    """Before each step of one trial, the exact belief above and the learned one below: a row for each problem.
+
+    It is the trial in which most is to be found out, for in the first one all may be known at once.
+    """
+    unsure = (127.0 - frame["belief_exact"].max(axis=-1)) * (np.arange(frame["belief_exact"].shape[1]) < frame["trial_length"][:, None])
+    chosen = int(unsure.sum(axis=1).argmax())
+    length = int(frame["trial_length"][chosen])
+    exact, learned = (frame[name][chosen, :length].T / 127 for name in ("belief_exact", "belief_learned"))  # (M, T)
+    problems = len(exact)
+    between = np.full((max(1, problems // 8), length), np.nan)
+    blues = LinearSegmentedColormap.from_list("belief", ["#ffffff", EXPLORE])
+    axes.imshow(
+        np.concatenate([exact, between, learned]), aspect="auto", cmap=blues, vmin=0, vmax=1, interpolation="nearest",
+        extent=(0, length, 2 * problems + len(between), 0),
+    )  # fmt: skip
+    for name, top in (("belief_exact", 0), ("belief_learned", problems + len(between))):
+        axes.add_patch(Rectangle((0, top), length, problems, fill=False, edgecolor=SOFT, linewidth=0.8))
+        true = top + int(frame["trial_problem"][chosen]) + 0.5
+        axes.plot(length, true, "<", color=EXECUTE, markersize=5, clip_on=False)
+    axes.set_yticks([problems / 2, problems * 1.5 + len(between)], [word("belief_exact"), word("belief_learned")], fontsize=8)
+    axes.tick_params(axis="y", length=0)
+    begin = int(frame["trial_start"][chosen])
+    if frame["instructed"] and 0 < begin < length:
+        axes.axvline(begin, color=INK, linewidth=1, linestyle=(0, (3, 3)))
+    of = f" · {word('trial')} {chosen + 1}" if chosen else ""  # the other panels are of the first
+    axes.set_xlabel(word("time") + of, fontsize=8, color=SOFT)
+
+
 def draw_city(axes, frame: dict, word) -> None:
     plan = frame["city"]
     width, height = plan["width"], plan["height"]
@@ -487,6 +541,7 @@ PANELS = (
     ("bound", lambda frame: measured(frame, *BOUND), draw_bound),
     ("city", lambda frame: "visits" in frame, draw_city),
     ("gain", lambda frame: "gain_exact" in frame, draw_gain),
+    ("belief", lambda frame: "belief_learned" in frame, draw_belief),
     ("latent", lambda frame: "latent_mean" in frame, draw_latent),
     ("walk", lambda frame: "walk" in frame, draw_walk),
     ("actions", lambda frame: "action_share" in frame, draw_actions),

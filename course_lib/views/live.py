@@ -37,6 +37,7 @@ UNANSWERED_S = 1.0  # frames that nobody acknowledges go out this far apart
 FRAME_SHARE = 0.06  # of the time may go into frames: where they cost more, fewer are sent
 PROBE_SHARE = 0.03  # and this much into fitting the linear probe, the dearest of the panels
 TICK_S = 2.0
+OF_TRIALS = ("trials", "hidden", "belief", "learned_belief", "gain", "spread")  # what a snapshot without trials lacks
 EYES_WITHIN_S = 5.0  # a browser reports within a second or two; after this there is none to slow down for
 
 
@@ -164,7 +165,7 @@ class LiveView(anywidget.AnyWidget):
         if job.last is not self._received:
             self._received, seen, self._snapshot = job.last, self._snapshot, job.last
             if job.last.trials is None and seen is not None:
-                self._snapshot = replace(job.last, trials=seen.trials, hidden=seen.hidden, belief=seen.belief)
+                self._snapshot = replace(job.last, **{name: getattr(seen, name) for name in OF_TRIALS})
         changed = self._told is None or self._told[0] != job.state
         if changed:
             self._send_frame(probing=True)

@@ -19,6 +19,7 @@ from course_lib.tasks import PointRobot, Trials
 from course_lib.tasks.point_robot import RADIUS
 
 SHOWN_TRIALS = 24  # trials that a learner can choose from, at most
+SHOWN_PROBLEMS = 64  # over more of them a belief is no picture any more
 SHOWN_POINTS = 96  # trials in the projection, at most
 CURVE_POINTS = 400
 CURVES = (
@@ -258,7 +259,8 @@ def frame(
         **{f"curve_{name}": column for name, column in curve.items()},
     }
     if snapshot.trials is not None:
-        shown |= trials_shown(snapshot.trials, task) | gain_shown(snapshot) | walk_shown(snapshot.trials, task)
+        shown |= trials_shown(snapshot.trials, task) | gain_shown(snapshot) | belief_shown(snapshot)
+        shown |= walk_shown(snapshot.trials, task)
     if snapshot.trials is not None and snapshot.hidden is not None:
         shown |= hidden_shown(snapshot, None if before is None else before.get("axes")) | latent_shown(snapshot)
         if probing:
@@ -314,6 +316,15 @@ def gain_shown(snapshot: Snapshot) -> dict:
         if snapshot.gain is not None:
             shown["gain_told"] = snapshot.gain[chosen].numpy().astype(np.float32)  # (N, T)
     return shown
+
+
+def belief_shown(snapshot: Snapshot) -> dict:
+    """The exact belief over problems and the method's own, before each step of the trials to choose from: 127 is 1."""
+    both = {"belief_exact": snapshot.belief, "belief_learned": snapshot.learned_belief}
+    if any(belief is None or belief.shape[-1] > SHOWN_PROBLEMS for belief in both.values()):
+        return {}
+    chosen = one_of_each(snapshot.trials.problem, SHOWN_TRIALS)
+    return {name: (127 * belief[chosen]).round().to(torch.int8).numpy() for name, belief in both.items()}  # (N, T, M)
 
 
 def hidden_shown(snapshot: Snapshot, axes_before: Tensor | None) -> dict:

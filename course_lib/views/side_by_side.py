@@ -28,8 +28,8 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.exact import exact_belief
 from course_lib.tasks import Task, Trials
 from course_lib.views.figure import (
-    DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, both_pictures, decimals, dress_text, hangul_font, palette_png,
-    thousands,
+    DPI, EXECUTE, EXPLORE, INK, LINE, OKABE_ITO, SOFT, Metrics, both_pictures, decimals, dress_text, hangul_font,
+    palette_png, thousands,
 )  # fmt: skip
 from course_lib.views.jobs import checked_stream
 from course_lib.views.live import LiveView, checked_task, with_page
@@ -385,7 +385,7 @@ class Comparison:
 
     @property
     def metrics(self) -> dict[str, float]:
-        return {} if self.last is None else self.last.metrics
+        return Metrics({} if self.last is None else self.last.metrics)
 
     def __repr__(self) -> str:
         return " · ".join([self.state, *(f"{lane} {value:.2f}" for lane, value in self.metrics.items())])

@@ -18,6 +18,10 @@ Object.assign(WORDS, {
   gain: ["스텝마다의 정보 이득", "Information gain of each step"],
   gainExact: ["문제에 대해, 정확히", "about the problem, exactly"],
   gainTold: ["z에 대해, 디코더에게", "about z, to the decoder"],
+  belief: ["문제에 대한 신념", "Belief over the problems"],
+  learned: ["배운 신념", "learned belief"],
+  truth: ["진짜 문제", "the true problem"],
+  apart: ["거리", "distance"],
   city: ["탐험자가 가는 곳", "Where the explorer goes"],
   actions: ["스텝마다 고른 행동", "Actions chosen at each step"],
   bus: ["버스", "bus"],
@@ -241,6 +245,36 @@ const PANELS = [
     },
   },
   {
+    key: "belief",
+    shown: (f) => f.belief_learned,
+    legend: () => [["square", "explore", "learned"], ["line", "ink", "best"], ["goal", "execute", "truth"]],
+    value: (f, ui) => `${pick(WORDS.apart)} ${decimals(beliefsOf(f, ui).apart)}`,
+    words(f, ui) {
+      const { exact, learned, apart } = beliefsOf(f, ui);
+      const most = learned.indexOf(Math.max(...learned));
+      return joined(`t = ${ui.t}: `, WORDS.learned, ` ${decimals(100 * learned[most], 0)} % (`, WORDS.problem, ` ${most}), `, WORDS.best,
+        ` ${decimals(100 * exact[most], 0)} %, `, WORDS.apart, ` ${decimals(apart)}, `, WORDS.truth, ` ${f.trial_problem[ui.n]}`);
+    },
+    draw(pen, f, ui) {
+      const { theme, g } = pen;
+      const { exact, learned } = beliefsOf(f, ui);
+      const M = exact.length;
+      const s = pen.axes([-0.5, M - 0.5], [0, 1], { left: 38, xLabel: say("problem"), xFormat: (v) => (Number.isInteger(v) ? v : ""), yFormat: (v) => `${Math.round(v * 100)}%` });
+      const wide = Math.max(1, (s.sx(1) - s.sx(0)) * 0.8);
+      for (let m = 0; m < M; m++) {
+        g.fillStyle = theme.explore;
+        g.fillRect(s.sx(m) - wide / 2, s.sy(learned[m]), wide, s.y0 - s.sy(learned[m]));
+        pen.line([[s.sx(m) - wide / 2 - 1, s.sy(exact[m])], [s.sx(m) + wide / 2 + 1, s.sy(exact[m])]], theme.ink, 2);
+      }
+      const x = s.sx(f.trial_problem[ui.n]);
+      g.fillStyle = theme.execute;
+      g.beginPath();
+      [[x, s.y0 + 1], [x - 5, s.y0 + 9], [x + 5, s.y0 + 9]].forEach(([px, py], i) => (i ? g.lineTo(px, py) : g.moveTo(px, py)));
+      g.fill();
+      pen.text(`t = ${ui.t}`, pen.w - 4, 8, { align: "right", halo: true });
+    },
+  },
+  {
     key: "latent",
     shown: (f) => f.latent_mean,
     legend: (f) => [...episodesOf(f), ["dash", "soft", "prior"]],
@@ -445,6 +479,13 @@ const PANELS = [
   },
 ];
 
+// Both beliefs at the cursor, and their total variation distance.
+function beliefsOf(f, ui) {
+  const [, T, M] = f.belief_exact.shape;
+  const from = (ui.n * T + Math.min(ui.t, f.trial_length[ui.n] - 1)) * M;
+  const [exact, learned] = [f.belief_exact, f.belief_learned].map((all) => Array.from(all.subarray(from, from + M), (v) => v / 127));
+  return { exact, learned, apart: exact.reduce((sum, p, m) => sum + Math.abs(p - learned[m]) / 2, 0) };
+}
 // Episodes of the chosen trial: the one at the cursor, a colour each, and whether the robot was at its goal by then.
 const episodeAt = (f, ui) => row(f.trial_episode, ui.n)[Math.min(ui.t, f.trial_length[ui.n] - 1)];
 const episodesOf = (f) => [...new Set(f.trial_episode)].slice(0, 8).map((k) => ["square", OKABE_ITO[k % 8], [`${k + 1}`, `${k + 1}`]]);
