@@ -7,10 +7,12 @@ simulated, and a policy's return in every problem and the information it finds a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from course_lib.exact.planning import outcomes
 from course_lib.tasks.tables import TableTask
 
 Problems = tuple[int, ...]
@@ -30,6 +32,20 @@ class Branches:
     visited: frozenset[tuple[int, int]]
 
 
+# As lists, one number is found faster than in a tensor; making them takes longer than following one policy.
+@lru_cache(maxsize=2)
+def shown_by(task: TableTask) -> tuple[list, list, list]:
+    """Where each problem arrives (M, S, A), what it senses (M, S), and whether any two differ there (S, A)."""
+    shown = outcomes(task.tables)
+    return task.tables.next_state.tolist(), task.tables.sense.tolist(), (shown != shown[:1]).any(dim=0).tolist()
+
+
+@lru_cache(maxsize=8)
+def paid_by(task: TableTask, instruction: int) -> tuple[list, list]:
+    """What each problem pays (M or 1, S, A), and which arrivals end the episode (M or 1, S)."""
+    return task.tables.reward[:, instruction].tolist(), task.tables.ends[:, instruction].tolist()
+
+
 def branches(task: TableTask, policy: Tensor, instruction: int) -> Branches:
     """Follow a policy through one episode, asked for ``instruction`` (0: exploring), in all problems at once.
 
@@ -38,15 +54,10 @@ def branches(task: TableTask, policy: Tensor, instruction: int) -> Branches:
     """
     tables = task.tables
     problems, horizon = tables.problems, task.trial.horizon
-    # Row by row: what m shows by (s, a), where it arrives, what that pays and whether it ends the episode.
-    goes, sense = tables.next_state.tolist(), tables.sense.tolist()
+    goes, sense, telling = shown_by(task)
+    reward, ends = paid_by(task, instruction)
     same_reward, same_ends = len(tables.reward) == 1, len(tables.ends) == 1
-    reward, ends = tables.reward[:, instruction].tolist(), tables.ends[:, instruction].tolist()
     choices = policy.tolist()
-    shown = tables.next_state * (int(tables.sense.max()) + 1) + tables.sense.gather(
-        1, tables.next_state.flatten(1)
-    ).view_as(tables.next_state)
-    telling = (shown != shown[:1]).any(dim=0).tolist()  # (S, A) whether any two problems differ there
 
     nodes: dict[tuple[Problems, int], float] = {(tuple(range(problems)), tables.start): 1.0}
     found: dict[Problems, float] = {}

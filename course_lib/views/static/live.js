@@ -247,8 +247,8 @@ const PANELS = [
   {
     key: "belief",
     shown: (f) => f.belief_learned,
-    legend: () => [["square", "explore", "learned"], ["line", "ink", "best"], ["goal", "execute", "truth"]],
-    value: (f, ui) => `${pick(WORDS.apart)} ${decimals(beliefsOf(f, ui).apart)}`,
+    legend: () => [["square", "explore", "learned"], ["line", "ink", "best"], ["triangle", "execute", "truth"]],
+    value: (f, ui) => `${decimals(100 * beliefsOf(f, ui).learned[f.trial_problem[ui.n]], 0)} %`, // in what is true
     words(f, ui) {
       const { exact, learned, apart } = beliefsOf(f, ui);
       const most = learned.indexOf(Math.max(...learned));
@@ -259,7 +259,7 @@ const PANELS = [
       const { theme, g } = pen;
       const { exact, learned } = beliefsOf(f, ui);
       const M = exact.length;
-      const s = pen.axes([-0.5, M - 0.5], [0, 1], { left: 38, xLabel: say("problem"), xFormat: (v) => (Number.isInteger(v) ? v : ""), yFormat: (v) => `${Math.round(v * 100)}%` });
+      const s = pen.axes([-0.5, M - 0.5], [0, 1], { left: 38, top: 10, xLabel: say("problem"), xFormat: (v) => (Number.isInteger(v) ? v : ""), yFormat: (v) => `${Math.round(v * 100)}%` });
       const wide = Math.max(1, (s.sx(1) - s.sx(0)) * 0.8);
       for (let m = 0; m < M; m++) {
         g.fillStyle = theme.explore;
@@ -269,7 +269,7 @@ const PANELS = [
       const x = s.sx(f.trial_problem[ui.n]);
       g.fillStyle = theme.execute;
       g.beginPath();
-      [[x, s.y0 + 1], [x - 5, s.y0 + 9], [x + 5, s.y0 + 9]].forEach(([px, py], i) => (i ? g.lineTo(px, py) : g.moveTo(px, py)));
+      [[x, s.y1 - 1], [x - 5, s.y1 - 8], [x + 5, s.y1 - 8]].forEach(([px, py], i) => (i ? g.lineTo(px, py) : g.moveTo(px, py)));
       g.fill();
       pen.text(`t = ${ui.t}`, pen.w - 4, 8, { align: "right", halo: true });
     },
@@ -654,6 +654,7 @@ const SWATCHES = {
   points: '<circle cx="2" cy="5" r="2.4" fill="#0072b2"/><rect x="5.5" y="2.8" width="4.4" height="4.4" fill="#e69f00"/><path d="M13 2l2.6 5h-5.2z" fill="#009e73"/>',
   bus: '<rect x="1" y="1" width="12" height="7" rx="1.5" fill="none" stroke="C" stroke-width="1.3"/><circle cx="4" cy="9" r="1.4" fill="C"/><circle cx="10" cy="9" r="1.4" fill="C"/>',
   goal: '<path d="M4 10V0l7 3-7 3" fill="C" stroke="C"/>',
+  triangle: '<path d="M2 1h10l-5 8z" fill="C"/>',
   tv: '<rect x="1" y="3" width="12" height="6.5" rx="1" fill="none" stroke="C" stroke-width="1.2"/><path d="M4 0l3 3 3-3" fill="none" stroke="C" stroke-width="1.2"/><rect x="2.8" y="4.6" width="5.4" height="3.3" fill="C"/>',
   map: '<path d="M1 1l4 2 4-2 4 2v7l-4-2-4 2-4-2z" fill="none" stroke="C" stroke-width="1.2"/>',
 };
