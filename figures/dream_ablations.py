@@ -5,7 +5,8 @@
     python figures/dream_ablations.py record  # writes dream_map.recording, which lesson 03 plays: seed 0 on the map
 
 Settings are those of ``course_lib.agents.dream.SETTINGS`` but for what a variant names. Seeds 0 to 9 were not used
-in choosing them. Where the outcome differs from seed to seed, with the distractors, there are ten. Nothing is left out: a run that failed stands in ``dream_ablations.json`` like the others.
+in choosing them. Where the outcome differs from seed to seed, with the distractors, there are ten. Nothing is left out:
+a run that failed stands in ``dream_ablations.json`` like the others.
 """
 
 from __future__ import annotations
@@ -49,7 +50,21 @@ class HiddenDecoder(dream.Decoder):
         return self.mean(torch.relu(self.hidden(memory)))
 
 
-# name: (task, settings, functions); one that begins with "hidden layer" has a HiddenDecoder
+class RandomExplorer(dream.Explorer):
+    """Explores by chance, in training and when judged, and never ends before the episode does. It learns nothing;
+    encoder, decoder and executor learn as ever, from what it happens to find."""
+
+    def __init__(self, features, actions, horizon, settings, generator) -> None:
+        super().__init__(features, actions, horizon, settings, generator)
+        self.dice = torch.Generator().manual_seed(generator.initial_seed())
+
+    def values(self, table, memory, symbol, clock) -> Tensor:
+        values = torch.rand(*symbol.shape, self.out.out_features - 1, generator=self.dice)
+        values[..., -1] = -1.0  # the last action is to end
+        return values
+
+
+# name: (task, settings, functions); one that begins with "hidden layer" has a HiddenDecoder, "random exploration" a RandomExplorer
 VARIANTS = {
     "bottleneck": ("distracting-bus", {}, {}),
     "no bottleneck": ("distracting-bus", dict(bottleneck_weight=0.0), {}),
@@ -62,7 +77,12 @@ VARIANTS = {
     "cost 0.05": ("homework-map", dict(step_cost=0.05), {}),
     "cost 0.5": ("homework-map", dict(step_cost=0.5), {}),
     "cost 1": ("homework-map", dict(step_cost=1.0), {}),
+    "random exploration": ("map", {}, {}),
+    "explored by DREAM": ("map", {}, {}),
 }
+# λ is another from the first update on. What it usually is, 0.00003, is "cost 0.005".
+PRICES = ("0", "0.0003", "0.001", "0.01", "0.1", "1")
+VARIANTS |= {f"λ {price} from the start": ("homework-map", dict(bottleneck_weight=float(price)), {}) for price in PRICES}
 # The slider of lesson 03: λ from update 448 on, up to which it is the usual one, and until when.
 TURNS = {
     "λ 0.00003": (3e-5, 1280), "λ 0.0003": (3e-4, 1280), "λ 0.001": (1e-3, 1280), "λ 0.01": (1e-2, 1280),
@@ -120,13 +140,14 @@ def one_run(variant: str, seed: int) -> list[dict]:
     task, rows, began = make_task(name), [], time.thread_time()
     if variant in TURNS:
         functions = dict(squeeze=turned_bottleneck(*TURNS[variant]))
-    plain = dream.Decoder
+    plain, learning = dream.Decoder, dream.Explorer
     dream.Decoder = HiddenDecoder if variant.startswith("hidden layer") else plain
+    dream.Explorer = RandomExplorer if variant == "random exploration" else learning
     try:
         train = put_back(seed) if variant == PUT_BACK else stream("dream", name, seed, functions=functions, **settings)
         snapshots = list(train)
     finally:
-        dream.Decoder = plain
+        dream.Decoder, dream.Explorer = plain, learning
     spent = round(time.thread_time() - began, 1)
     every = max(1, len(snapshots) // LOOKS)
     for place, snapshot in enumerate(snapshots):

@@ -1,5 +1,6 @@
 """What lies in figures/ says where it comes from, and its pictures are drawn again from what was recorded."""
 
+import ast
 import json
 import re
 import shlex
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from course_lib import cli, training
-from course_lib.training import replay
+from course_lib.authoring.build import read_lesson
+from course_lib.training import method_settings, replay
 from figures import __main__ as figures
 from figures import coupling, dream_ablations, recordings
 
@@ -62,8 +64,47 @@ def test_every_script_keeps_what_it_finds_beside_it():
             source = script.read_text(encoding="utf-8")
             assert 'RESULTS = Path(__file__).with_suffix(".json")' in source, script.name
             assert "python -m figures." in source or "python figures/" in source, script.name
+    named = {one.file for one in recordings.RECORDED.values()}
     for recording in FOLDER.glob("*.recording"):
-        assert any(recording.name in script.read_text(encoding="utf-8") for script in FOLDER.glob("*.py"))
+        assert recording.name in named or any(
+            recording.name in script.read_text(encoding="utf-8") for script in FOLDER.glob("*.py")
+        )
+    assert named <= {recording.name for recording in FOLDER.glob("*.recording")}
+
+
+def trainings_of_lessons():
+    """Every ``live(stream(…))`` of a lesson: its number, the call of ``live`` and that of ``stream``."""
+    for path in sorted((ROOT / "notebooks" / "source").glob("*.md")):
+        for cell in read_lesson(path).cells:
+            tree = ast.parse("" if cell.kind != "code" else re.sub(r"\bawait ", "", cell.source))
+            for call in ast.walk(tree):
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "live":
+                    training = call.args[0]
+                    if training.func.id == "stream":
+                        yield path.stem[:2], call, training
+
+
+def test_each_training_of_a_lesson_can_be_played_from_a_recording_of_the_same_training():
+    seen = []
+    for lesson, call, asked in trainings_of_lessons():
+        given = {one.arg: one.value for one in call.keywords}
+        assert "recorded" in given, (lesson, ast.unparse(call))
+        (name,) = (one.value for one in given["recorded"].args)
+        first, *_, last = replay(FOLDER / f"{name}.recording")
+        method, task = (one.value for one in asked.args)
+        changed = {one.arg: one.value.value for one in asked.keywords if one.arg not in ("functions", "seed")}
+        assert (last.method, last.task, first.update) == (method, task, 0), name
+        assert last.update == method_settings(method, task, **changed).updates, name
+        told = json.loads((FOLDER / "recordings.json").read_text(encoding="utf-8"))["recordings"]
+        if f"{name}.recording" in told:
+            assert told[f"{name}.recording"]["test_return"] == pytest.approx(last.metrics["test_return"], abs=1e-4)
+        seen.append(name)
+    assert len(seen) == len(set(seen)) == 17
+
+
+def test_no_recording_is_large():
+    for recording in FOLDER.glob("*.recording"):
+        assert recording.stat().st_size < 700_000, recording.name
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +151,7 @@ def test_make_figures_draws_them():
     "command, known",
     [
         (["-m", "figures.grid_navi", "tabel"], "run, table"),
-        (["figures/recordings.py"], "pearl, varibad"),
+        (["-m", "figures.recordings"], "pearl, pearl-line"),
         (["figures/dream_ablations.py", "run", "botleneck"], "no bottleneck"),
     ],
 )
@@ -124,7 +165,7 @@ def test_a_script_that_is_told_what_it_does_not_know_says_what_it_does(command, 
     [
         (coupling, coupling.record_together, "rl2_map.recording"),
         (dream_ablations, dream_ablations.record_map, "dream_map.recording"),
-        (recordings, lambda: recordings.run("pearl"), "pearl_point-robot.recording"),
+        (recordings, lambda: recordings.record("pearl"), "pearl_point-robot.recording"),
     ],
 )
 def test_recording_again_leaves_what_ships_until_it_is_whole(module, again, name, monkeypatch, tmp_path):

@@ -47,6 +47,33 @@ def test_runs_to_its_end_with_its_history():
     assert outcome.history[-1]["env_steps"] == 50
 
 
+def test_another_stream_takes_the_place_of_one_that_is_dropped():
+    asked, closed = [], []
+
+    def training():
+        try:
+            yield from numbers(10_000, 0.01, asked)
+        finally:
+            closed.append(len(asked))
+
+    job = Job(training()).start()
+    until(lambda: len(asked) > 2)
+    job.instead(numbers(3))
+    outcome = job.wait(5)
+    assert outcome.state == "finished" and [row["update"] for row in outcome.history] == [1, 2, 3]
+    assert len(closed) == 1 and closed[0] == len(asked) < 10_000
+
+
+def test_another_stream_also_wakes_a_job_that_is_paused():
+    job = Job(numbers(50)).start()
+    job.pause()
+    until(lambda: job.state == "paused")
+    job.instead(lambda: numbers(2), speed=100)
+    assert len(job.wait(5).history) == 2 and job.speed == 100
+    with pytest.raises(CourseError, match="stream of snapshots"):
+        Job(numbers(1)).instead("bandit")
+
+
 def test_a_function_makes_its_stream_in_the_thread():
     where = []
 

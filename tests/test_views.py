@@ -461,6 +461,32 @@ def test_it_can_be_awaited_in_a_cell():
     assert asyncio.run(cell()).state == "finished"
 
 
+def test_a_recording_takes_the_place_of_the_training_and_says_so():
+    going_on = threading.Event()
+
+    def training():
+        yield from city_stream(9)
+        going_on.wait(20)
+        yield from city_stream(1)
+
+    view = Sent(training(), title=Bilingual("도시", "City"), recorded=city_stream(3))
+    assert view.recorded and not Sent(city_stream(1)).recorded
+    view.job.start()
+    until(lambda: len(view.job.history) == 9)
+    view.hear("replay")
+    going_on.set()
+    result = view.wait(20)
+    assert result.history[-1]["update"] == 3 and len(result.history) == 3
+    assert result._title == Bilingual("도시 (기록)", "City (recorded)")
+    after = view.sent[view.kinds().index("anew") :]
+    updates = [content["values"]["update"] for content, _ in after if content["kind"] == "frame"]
+    assert updates and updates == sorted(updates) and updates[-1] == 3
+    assert all(content["replaying"] for content, _ in after if content["kind"] == "state")
+    assert view.kinds().count("anew") == 1
+    view.hear("replay")  # it has ended: nothing is played, and nothing breaks
+    assert view.job.state == "finished" and result._frame["curve_test_return"].shape == (3,)
+
+
 def test_the_last_snapshot_is_always_shown():
     view = Sent(city_stream(9))
     view.job.start().wait(20)
@@ -605,7 +631,7 @@ def test_what_turns_out_to_be_no_stream_is_said(stream):
         live.live(stream).wait(5)
 
 
-@pytest.mark.parametrize("given", [{"title": "RL2"}, {"title": ("가", "a")}, {"task": "map"}]
+@pytest.mark.parametrize("given", [{"title": "RL2"}, {"title": ("가", "a")}, {"task": "map"}, {"recorded": "rl2_map"}]
                          + [{"speed": speed} for speed in (0, -1, "5", True, math.nan, math.inf)])  # fmt: skip
 def test_live_refuses_titles_speeds_and_tasks_that_are_none(given):
     before = jobs.current()
@@ -699,7 +725,14 @@ def test_the_picture_in_both_languages(snapshots):
     result = figure.Result(outcome, frame, Bilingual("지도", "Map"))
     page = result.html()
     assert len(page) < 150_000 * 4 / 3
-    assert page.index('<div lang="ko"><img alt="테스트 리턴') < page.index('<div lang="en"><img alt="Test return')
+    ko, en = page.split('<div lang="en">')
+    assert ko.startswith('<div lang="ko">') and 'alt="테스트 리턴' in ko and 'alt="Test return' in en
+    # Scrolled on a phone, where three panels side by side could not be read; a small picture is not made larger.
+    assert page.count("overflow-x:auto") == 2 and page.count(f"min-width:{figure.LEGIBLE}px") == 2
+    assert "은닉 상태" in ko and "Hidden states" in en  # the alternative also names what is drawn
+    small = io.BytesIO()
+    Image.new("RGB", (300, 20)).save(small, format="png")
+    assert "min-width:300px" in figure.image(small.getvalue(), "a")
     assert figure.decimals(snapshots[-1].metrics["test_return"]) in page
     assert Image.open(io.BytesIO(figure.png(frame, "en", Bilingual("지도", "Map")))).width > 800
     assert set(result._repr_mimebundle_()) == {"text/plain", "text/html"}

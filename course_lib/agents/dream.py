@@ -653,7 +653,7 @@ def train(
             group["lr"] = rate * max(0.05, left)
 
         with progress.timed():
-            # Algorithm 1, lines 3–6: explore, then execute with z from the encoder or from the decoder.
+            # Lines 1 and 4 of the lecture: draw problems, explore; then execute, with z from encoder or decoder.
             drawn = task.draw(settings.trials, generator, "train")
             behaviour = behave(settings.trials, task, settings, generator, blind=progress.update < BLIND_UPDATES)
             trials, _ = play_trials(networks, task, drawn, settings, generator, behaviour)
@@ -663,7 +663,7 @@ def train(
 
             for _ in range(settings.updates_between):
                 batch = replay.draw(settings.batch, generator)
-                code = networks.encoder(batch["problem"])  # (B, Z) f(μ)
+                code = networks.encoder(batch["problem"])  # (B, Z) f(μ), the mean of F_ψ(z | μ): line 2
                 acted, sensed = batch["exploring"][:, :horizon], batch["symbol"][:, : horizon + 1]
                 step = (tables.features, sensed, batch["action"][:, :horizon], acted)
                 prefixes = torch.cat([torch.ones_like(acted[:, :1]), acted], dim=1)  # (B, H + 1)
@@ -689,7 +689,8 @@ def train(
                 executor_part = executor_loss(networks, targets, task, tables, batch, z, settings, generator, different)
                 nats = squeeze(code, settings.noise)
 
-                # The last two terms are −J, with λ as bottleneck_weight: line 8. Line 9 is the step of the optimiser.
+                # The last two terms stand in for −J, with λ as bottleneck_weight: line 8. The smaller the error of the
+                # Q-values, the more the policy that follows them earns. Line 9 is the step of the optimiser.
                 loss = explorer_part + decoder_part + executor_part + settings.bottleneck_weight * nats
                 optimizer.zero_grad()
                 loss.backward()

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from course_lib.bilingual import Bilingual
 from course_lib.lesson.language import bilingual_output
-from course_lib.lesson.results import image_of, picture_of, table_of_runs
+from course_lib.lesson.results import image_of, table_of_runs
 from course_lib.lesson.start import recorded, recorded_picture, require_parts
-from course_lib.views.figure import EXECUTE, EXPLORE, SOFT, hangul_font
+from course_lib.views.figure import EXECUTE, EXPLORE, SOFT, hangul_font, image
 
 SQUEEZED = {  # variant: (colour, marker, name)
     "bottleneck": (EXPLORE, "o", Bilingual("선형 디코더, 병목 있음", "linear decoder, with bottleneck")),
@@ -99,7 +99,7 @@ def revealing_arm_figure() -> HTML:
         f"Number of arms and trials. RL² {said['RL2']}. DREAM {said['DREAM']}.",
     )
     pictures = (
-        picture_of(recorded_picture(f"revealing_arm_{language}.png"), getattr(alternative, language))
+        image(recorded_picture(f"revealing_arm_{language}.png"), getattr(alternative, language))
         for language in ("ko", "en")
     )
     return bilingual_output(*pictures)

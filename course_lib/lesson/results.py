@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import io
 from statistics import median
 
@@ -15,7 +13,7 @@ from course_lib.bilingual import Bilingual
 from course_lib.lesson import cards
 from course_lib.lesson.language import bilingual_output
 from course_lib.lesson.start import recorded, require_parts
-from course_lib.views.figure import EXECUTE, EXPLORE, INK, SOFT, decimals, dress_text, hangul_font
+from course_lib.views.figure import EXECUTE, EXPLORE, INK, SOFT, decimals, dress_text, hangul_font, image
 
 NOT_RUN = Bilingual("학습 안 함", "not run")  # there is no result of the ten seeds, or it is of other settings
 TOGETHER, EXECUTOR, EXPLORER = "together", "perfect executor", "perfect explorer"
@@ -94,14 +92,7 @@ def image_of(figure: Figure, alternative: str) -> str:
     dress_text(figure)
     raw = io.BytesIO()
     figure.savefig(raw, format="png")
-    return picture_of(raw.getvalue(), alternative)
-
-
-def picture_of(png: bytes, alternative: str) -> str:
-    """A PNG as an HTML image that stands in the page itself."""
-    data = base64.b64encode(png).decode("ascii")
-    alt = html.escape(alternative, quote=True)
-    return f'<img alt="{alt}" style="max-width:100%" src="data:image/png;base64,{data}">'
+    return image(raw.getvalue(), alternative)
 
 
 def coupling_table() -> None:

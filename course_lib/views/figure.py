@@ -30,6 +30,7 @@ HANGUL_FONTS = (
 )  # fmt: skip
 DPI = 110
 COLOURS = 256  # of the PNG's palette: a third of the bytes
+LEGIBLE = 820  # pixels; narrower than this the letters of three panels side by side can't be read
 
 # Okabe and Ito's palette, safe for colour-blind readers. Two colours carry meaning, as in the live view.
 OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#b8a800", "#8a8a8a")
@@ -111,6 +112,20 @@ def palette_png(figure: Figure) -> bytes:
     return small.getvalue()
 
 
+def image(png: bytes, alternative: str) -> str:
+    """A PNG as an HTML image that stands in the page itself.
+
+    On a narrow page it shrinks no further than ``LEGIBLE``, and is scrolled instead: three panels beside each other at
+    the width of a phone would have letters of three pixels.
+    """
+    width = int.from_bytes(png[16:20], "big")
+    data = base64.b64encode(png).decode("ascii")
+    return (
+        f'<div style="overflow-x:auto"><img alt="{html.escape(alternative, quote=True)}" '
+        f'style="max-width:100%;min-width:{min(width, LEGIBLE)}px" src="data:image/png;base64,{data}"></div>'
+    )
+
+
 def both_pictures(drawn: Callable[[str], bytes], described: Callable[[str], str]) -> str:
     """The picture in each language, with its text alternative; and what to do where there is no font for Korean.
 
@@ -118,14 +133,9 @@ def both_pictures(drawn: Callable[[str], bytes], described: Callable[[str], str]
         drawn: language → PNG.
         described: language → the same in words.
     """
-    divs = []
-    for language in Bilingual._fields:
-        data = base64.b64encode(drawn(language)).decode("ascii")
-        alternative = html.escape(described(language), quote=True)
-        divs.append(
-            f'<div lang="{language}"><img alt="{alternative}" style="max-width:100%" '
-            f'src="data:image/png;base64,{data}"></div>'
-        )
+    divs = [
+        f'<div lang="{language}">{image(drawn(language), described(language))}</div>' for language in Bilingual._fields
+    ]
     if hangul_font() is None:
         note = (
             "이 컴퓨터에 한글 글꼴이 없어 그림의 글자를 영어로 썼습니다. NanumGothic을 설치하면 한국어로 그립니다."
@@ -219,6 +229,7 @@ def described(frame: dict, language: str) -> str:
         f"{getattr(word, language)} {decimals(numbers[name])}" for name, word in names.items() if name in numbers
     ]
     parts.append(f"{frame['env_steps']:,} {getattr(WORDS['env_steps'], language)}")
+    parts += [getattr(WORDS[key], language) for key, _, _ in panels_of(frame) if key != "curve"]  # drawn, too
     if "visits" in frame and frame["city"]["tv"]:
         parts.append(f"{getattr(WORDS['tv'], language)} {tuple(frame['city']['tv'])}")
     return ", ".join(parts)

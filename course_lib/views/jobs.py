@@ -123,7 +123,7 @@ class Job:
         self._thread = threading.Thread(target=self._work, name="course-training", daemon=True)
         # The notes that the controls leave, and the thread reads. All of them under this one lock.
         self._notes = threading.Condition()
-        self._going, self._steps, self._stopping = True, 0, False
+        self._going, self._steps, self._stopping, self._another = True, 0, False, None
         self._speed, self._asked_at = checked_speed(speed), float("-inf")
 
     # ---- controls: callable from any thread, they return at once -------------------------------------
@@ -140,6 +140,10 @@ class Job:
     def run(self) -> None:
         """Go on, until the end."""
         self._leave_note(_going=True)
+
+    def instead(self, stream: Iterable[Snapshot] | Callable[[], Iterable[Snapshot]], speed: float | None = None) -> None:
+        """Drop the stream, and what came of it so far, for another one: a recording in place of the training."""
+        self._leave_note(_another=checked_stream(stream), _speed=checked_speed(speed), _going=True)
 
     def pause(self) -> None:
         """Ask for no further snapshot."""
@@ -235,7 +239,7 @@ class Job:
         """What the notes say to do now: "stop", "go", "hurry not" (slow motion) or "pause"."""
         if self._stopping:
             return "stop"
-        if self._steps:
+        if self._steps or self._another is not None:
             return "go"
         if not self._going:
             return "pause"
@@ -275,9 +279,17 @@ class Job:
                     stepping = self._steps > 0
                     self._steps -= stepping
                     self._asked_at = time.monotonic()
+                    another, self._another = self._another, None
+                if another is not None:
+                    if hasattr(stream, "close"):
+                        stream.close()
+                    stream = iter(another() if callable(another) else another)
+                    self.last, self.history = None, []
                 if not stepping:
                     self._announce("running")
                 snapshot = next(stream, None)
+                if self._another is not None:
+                    continue  # nobody waits for this one any more
                 if snapshot is None and self.last is None:
                     raise nothing_left()
                 if snapshot is None:

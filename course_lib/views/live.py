@@ -3,6 +3,9 @@
     view = live(training.stream("rl2", "map", seed=0), title=Bilingual("RL²", "RL²"))
     result = await view        # the buttons go on working; the picture of the finished run is the result
 
+With ``recorded=``, a recording of the same training, there is a button that plays it in place of the training: for
+whoever has seconds and not minutes. What the cell awaits then is the end of the recording.
+
 The training thread builds a frame (``panels.frame``: a few small arrays) at most ten times a second and
 sends it as binary buffers; ``static/live.js`` draws it on canvases, in the page of ``static/page.js``. Every
 frame is acknowledged, so that a slow connection gets fewer frames instead of a queue of old ones. Without a
@@ -29,7 +32,7 @@ from course_lib.bilingual import Bilingual, CourseError
 from course_lib.tasks import Task, make_task
 from course_lib.views import panels
 from course_lib.views.figure import Result
-from course_lib.views.jobs import ENDED, Audience, Job
+from course_lib.views.jobs import ENDED, Audience, Job, checked_stream
 
 STATIC = Path(__file__).parent / "static"
 FRAMES_PER_SECOND = 10
@@ -37,6 +40,7 @@ UNANSWERED_S = 1.0  # frames that nobody acknowledges go out this far apart
 FRAME_SHARE = 0.06  # of the time may go into frames: where they cost more, fewer are sent
 PROBE_SHARE = 0.03  # and this much into fitting the linear probe, the dearest of the panels
 TICK_S = 2.0
+RECORDED_PER_SECOND = 5  # snapshots of a recording that takes the place of a training: some five seconds of twenty
 OF_TRIALS = ("trials", "hidden", "belief", "learned_belief", "gain", "spread")  # what a snapshot without trials lacks
 EYES_WITHIN_S = 5.0  # a browser reports within a second or two; after this there is none to slow down for
 
@@ -46,6 +50,7 @@ def live(
     title: Bilingual | None = None,
     task=None,
     speed: float | None = None,
+    recorded: Iterable[Snapshot] | Callable[[], Iterable[Snapshot]] | None = None,
 ) -> LiveView:
     """Show the live view of a stream of snapshots, and start it.
 
@@ -55,10 +60,11 @@ def live(
         title: above the view.
         task: for a task of your own; those of the course are found by the name in the snapshot.
         speed: at most so many snapshots a second; None: as fast as they come. Give a replay 5 or 10.
+        recorded: another stream, most often the recording of this training, which a button plays in its place.
     Raises:
-        CourseError: the job before does not stop; ``stream``, ``title``, ``task`` or ``speed`` is none.
+        CourseError: the job before does not stop; ``stream``, ``title``, ``task``, ``speed`` or ``recorded`` is none.
     """
-    view = LiveView(stream, title, task, speed)
+    view = LiveView(stream, title, task, speed, recorded)
     view.show()
     view.job.start()
     view.watch()
@@ -72,18 +78,25 @@ def with_page(name: str) -> str:
 
 
 class LiveView(anywidget.AnyWidget):
-    """What ``live`` returns: ``run``, ``pause``, ``step``, ``stop``, ``speed``, ``wait`` and ``await``."""
+    """What ``live`` returns: ``run``, ``pause``, ``step``, ``stop``, ``replay``, ``speed``, ``wait`` and ``await``."""
 
     _esm = with_page("live.js")
     _css = with_page("live.css")
     title = traitlets.Dict().tag(sync=True)  # {"ko": …, "en": …}
+    recorded = traitlets.Bool(False).tag(sync=True)  # there is a recording that can take the training's place
 
-    def __init__(self, stream, title: Bilingual | None = None, task=None, speed: float | None = None) -> None:
+    def __init__(
+        self, stream, title: Bilingual | None = None, task=None, speed: float | None = None, recorded=None
+    ) -> None:
         title = checked_title(title or Bilingual("실시간으로 보는 학습", "Training, live"))
         if task is not None:
             checked_task(task)
+        if recorded is not None:
+            checked_stream(recorded)
         job = Job(stream, speed)
-        super().__init__(title=title._asdict())
+        super().__init__(title=title._asdict(), recorded=recorded is not None)
+        self._recording = recorded
+        self._replaying = False
         self.job = job
         self.job.listen(self._after)
         self.audience = Audience()
@@ -117,6 +130,15 @@ class LiveView(anywidget.AnyWidget):
 
     def stop(self) -> None:
         self.job.stop()
+
+    def replay(self) -> None:
+        """Play the recording in place of the training, which is dropped. Once it has ended, do nothing."""
+        if self._recording is None or self._replaying or self.job.state in ENDED:
+            return
+        self._replaying = True
+        self._bilingual_title = Bilingual(f"{self._bilingual_title.ko} (기록)", f"{self._bilingual_title.en} (recorded)")
+        self.job.instead(self._recording, RECORDED_PER_SECOND)
+        self._tell_state()
 
     @property
     def speed(self) -> float | None:
@@ -162,7 +184,11 @@ class LiveView(anywidget.AnyWidget):
 
     def _after(self, job: Job) -> None:
         """Called in the training thread after every snapshot and every change of state."""
-        if job.last is not self._received:
+        if self._replaying and len(job.history) == 1 and job.last is not self._received:
+            with self._sending:  # the first of the recording: what was drawn is another training's
+                self._frame = self._framed = self._probed = self._snapshot = None
+                self.send({"kind": "anew"})
+        if job.last is not self._received and job.last is not None:
             self._received, seen, self._snapshot = job.last, self._snapshot, job.last
             if job.last.trials is None and seen is not None:
                 self._snapshot = replace(job.last, **{name: getattr(seen, name) for name in OF_TRIALS})
@@ -216,6 +242,7 @@ class LiveView(anywidget.AnyWidget):
             self._told = told
             self.send(
                 {"kind": "state", "state": state, "unseen": told[1], "speed": told[2], "complaint": complaint}
+                | {"replaying": self._replaying, "title": self._bilingual_title._asdict()}
             )
 
     # ---- from the browser, in the kernel's loop ------------------------------------------------------
@@ -241,8 +268,8 @@ class LiveView(anywidget.AnyWidget):
             self._next_frame = min(self._next_frame, time.monotonic() + 1.0 / FRAMES_PER_SECOND)
         elif kind == "speed":
             self.speed = content["value"]
-        elif kind in ("run", "pause", "step", "stop"):
-            getattr(self.job, kind)()
+        elif kind in ("run", "pause", "step", "stop", "replay"):
+            getattr(self, kind)()
 
     def watch(self) -> None:
         """Look, from the kernel's loop, whether somebody looks. In a script without a loop, do nothing."""

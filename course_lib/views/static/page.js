@@ -9,6 +9,7 @@ const WORDS = {
   pause: ["일시 정지", "Pause"],
   step: ["한 단계", "Step"],
   stop: ["중지", "Stop"],
+  replay: ["기록으로 보기", "Play the recording"],
   speed: ["속도", "Speed"],
   ready: ["준비", "ready"],
   running: ["학습 중", "running"],
@@ -22,6 +23,10 @@ const WORDS = {
   silent: [
     "커널이 대답하지 않습니다. 다른 셀이 실행 중이면 기다리고, 아니면 이 셀을 다시 실행하십시오.",
     "The kernel does not answer. If another cell is running, wait; if not, run this cell again.",
+  ],
+  replaying: [
+    "지금 보는 것은 같은 학습을 참조 함수로 미리 해 둔 기록입니다. 아무것도 학습하고 있지 않습니다.",
+    "This is a recording of the same training, made beforehand with the reference functions. Nothing is being trained.",
   ],
   waiting: ["첫 결과를 기다리고 있습니다.", "Waiting for the first result."],
   steps: ["스텝", "steps"],
@@ -77,6 +82,7 @@ const ICONS = {
   pause: '<path d="M2 1h3v10H2zM7 1h3v10H7z"/>',
   step: '<path d="M1 1l7 5-7 5zM9 1h2v10H9z"/>',
   stop: '<path d="M1.5 1.5h9v9h-9z"/>',
+  replay: '<path d="M1 1h3.5v10H1zM6 1l5.5 5L6 11z"/>',
 };
 const BROKEN_LINK =
   '<path d="M9 15l-2 2a3.5 3.5 0 0 1-5-5l3-3M15 9l2-2a3.5 3.5 0 0 1 5 5l-3 3M8 3l1 3M3 8l3 1M16 21l-1-3M21 16l-3-1"/>';
@@ -220,7 +226,7 @@ function themeOf(root) {
  * canvas that is not laid out yet; and `set(key, max, value, text)`, which sets a slider, or hides it if max is null.
  */
 function watch({ model, el }, view) {
-  const at = { moment: null, state: "ready", unseen: false, complaint: null, lost: null, heard: Date.now() };
+  const at = { moment: null, state: "ready", unseen: false, replaying: false, complaint: null, lost: null, heard: Date.now() };
   const frames = [];
   const shown = () => frames[at.moment ?? frames.length - 1];
   const send = (kind, more = {}) => {
@@ -255,6 +261,7 @@ function watch({ model, el }, view) {
   // ---- what is on it, from top to bottom
 
   const title = model.get("title") ?? {};
+  const titleLine = write(make("span", { class: "clv-title" }), [title.ko ?? "", title.en ?? ""]);
   const status = make("span", { class: "clv-status", role: "status" }, make("span"));
   const button = (kind, action) => {
     const b = make("button", { type: "button", "data-do": kind }, svg(ICONS[kind]), words(kind));
@@ -266,6 +273,8 @@ function watch({ model, el }, view) {
   runButton.classList.add("clv-main");
   const stepButton = button("step", () => send("step"));
   const stopButton = button("stop", () => send("stop"));
+  const replayButton = button("replay", () => send("replay"));
+  replayButton.hidden = !model.get("recorded");
   const speed = make("select", {}, ...["", 20, 10, 5, 2, 1].map((v) => make("option", { value: v }, v ? `${v}/s` : "∞")));
   speed.addEventListener("change", () => send("speed", { value: speed.value ? +speed.value : null }));
   const notice = make("div", { class: "clv-notice", hidden: "", role: "alert" });
@@ -288,8 +297,8 @@ function watch({ model, el }, view) {
   const root = make(
     "div",
     { class: `clv ${own.css} course-widget`, tabindex: "0", role: "group", "data-lm-suppress-shortcuts": "true", "data-state": "ready", "aria-label": `${title.ko ?? ""} / ${title.en ?? ""}` },
-    make("div", { class: "clv-head" }, write(make("span", { class: "clv-title" }), [title.ko ?? "", title.en ?? ""]), status),
-    make("div", { class: "clv-bar" }, make("div", { class: "clv-buttons" }, runButton, stepButton, stopButton, ...own.buttons),
+    make("div", { class: "clv-head" }, titleLine, status),
+    make("div", { class: "clv-bar" }, make("div", { class: "clv-buttons" }, runButton, stepButton, stopButton, replayButton, ...own.buttons),
       make("label", { class: "clv-speed" }, words("speed"), speed), ...own.facts),
     notice, waiting, ...own.body, lens, keys,
   );
@@ -316,8 +325,9 @@ function watch({ model, el }, view) {
       runButton.dataset.do = kind;
       runButton.replaceChildren(svg(ICONS[kind]), words(kind));
     }
-    for (const control of [runButton, stepButton, stopButton, speed]) control.disabled = ended || at.lost === "dead";
-    const message = at.lost && !ended ? WORDS[at.lost] : at.complaint ? [at.complaint.ko, at.complaint.en] : at.unseen ? WORDS.unseen : null;
+    for (const control of [runButton, stepButton, stopButton, replayButton, speed]) control.disabled = ended || at.lost === "dead";
+    replayButton.disabled ||= at.replaying;
+    const message = at.lost && !ended ? WORDS[at.lost] : at.complaint ? [at.complaint.ko, at.complaint.en] : at.unseen ? WORDS.unseen : at.replaying ? WORDS.replaying : null;
     waiting.hidden = ended || frames.length > 0; // nothing comes any more, or something is there
     notice.hidden = !message;
     if (message) notice.replaceChildren(...(at.lost && !ended ? [svg(BROKEN_LINK, "0 0 24 24")] : []), write(make("span"), message));
@@ -350,8 +360,12 @@ function watch({ model, el }, view) {
       redraw();
       // Answered once drawn: a browser that can't keep up, or a hidden tab, gets fewer frames.
       requestAnimationFrame(() => send("ack"));
+    } else if (message.kind === "anew") {
+      frames.length = 0;
+      at.moment = null;
     } else if (message.kind === "state") {
-      Object.assign(at, { state: message.state, unseen: message.unseen, complaint: message.complaint });
+      Object.assign(at, { state: message.state, unseen: message.unseen, replaying: message.replaying, complaint: message.complaint });
+      if (message.title) write(titleLine, [message.title.ko, message.title.en]);
       const value = `${message.speed ?? ""}`;
       if (![...speed.options].some((option) => option.value === value)) speed.append(make("option", { value }, `${value}/s`));
       speed.value = value;
