@@ -109,8 +109,8 @@ def test_a_table_of_runs_tells_median_and_range_of_where_the_seeds_ended(shown):
 @pytest.mark.parametrize(
     "table",
     [
-        dreaming.cost_table, dreaming.price_table, dreaming.stop_gradient_table, results.coupling_table,
-        head_to_head.ten_times_table,
+        dreaming.cost_table, dreaming.price_table, dreaming.price_from_the_start_table, dreaming.stop_gradient_table,
+        dreaming.random_exploration_table, results.coupling_table, head_to_head.ten_times_table,
     ],
 )
 def test_recorded_tables_have_a_row_for_each_variant(table, shown):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib.agents.curious import looked_at
 from course_lib.exact import point_robot
 from course_lib.exact.posterior_sampling import returns_by_episode
 from course_lib.lesson import dreaming, sampling
@@ -136,6 +137,12 @@ def lesson_01():
     ]  # fmt: skip
 
 
+def last_of(name):
+    """The last snapshot of a recording."""
+    *_, last = replay(ROOT / "figures" / f"{name}.recording")
+    return last
+
+
 def lesson_02():
     right, strange, longer = (
         ends("pearl.json", variant, "found") for variant in ("right product", "stranger's product", "three times as long")
@@ -177,10 +184,22 @@ def lesson_03():
     assert min(trainings("dream", "revealing-arm")) == 1 and len(seconds) == 7
     assert max(record(f"results/dream_revealing-arm_{seed}.json")["seconds_to_target"] for seed in range(10)) < 2
     assert rl2_over_log < 2 and dream_over_log < 1
-    *_, last = replay(ROOT / "figures" / "dream_map.recording")
-    first, after = last.learned_belief[:, 0], last.learned_belief[last.belief == 1]
-    assert last.belief[:, 0].allclose(torch.tensor(1 / 24)) and float(after.min()) > 0.99
+    last = last_of("dream_map")
+    first = last.learned_belief[:, 0]
+    assert last.belief[:, 0].allclose(torch.tensor(1 / 24))
     guessed = f"{100 * float(first.min()):.0f}~{100 * float(first.max()):.0f} %"
+    blind = {
+        metric: ends("dream_ablations.json", "random exploration", metric)
+        for metric in ("test_return", "knowledge_worth", "decoder_gap", "execution_given_exploration")
+    }
+    assert max(blind["test_return"]) < 0.3 and min(blind["decoder_gap"]) > 5
+    assert min(blind["execution_given_exploration"]) > 0.79 and 0.41 < median(blind["knowledge_worth"]) < 0.45
+    assert min(ends("dream_ablations.json", "explored by DREAM", "test_return")) > 0.79
+    assert min(ends("dream_ablations.json", "λ 0 from the start", "test_return")) > 0.68
+    prices = [f"λ {price} from the start" for price in dreaming.FROM_THE_START if price != "0.00003"]
+    assert all(min(ends("dream_ablations.json", variant, "information")) > 3.17 for variant in prices)
+    chance = span(blind["test_return"])
+    dear = span(ends("dream_ablations.json", "λ 0.001 from the start", "test_return"))
     put_back = "λ 1 until 576, then the encoder of before"
     left = span(ends("dream_ablations.json", put_back, "code_in_training", update=576))
     recovered = span(ends("dream_ablations.json", put_back, "test_return"))
@@ -194,6 +213,8 @@ def lesson_03():
     low, high = (f"{end(paid['hidden layer, no bottleneck']):.2f}".replace("-", "−") for end in (min, max))
     assert max(emptied("test_return")) < 0.17
     return [
+        f"알아내고도 {chance}를 법니다", f"worth 0.43, and earns {chance},",
+        f"거의 비고 리턴은 {dear}입니다", f"all but empty, and the return is {dear}.",
         f"디코더의 신념은 도시마다 {guessed}로", f"the decoder's gives {guessed}.",
         f"RL²는 도시에서 {together}에", f"RL² stopped at {together} in",
         f"기울기는 RL²가 {rl2:.2f}, DREAM이 {dream:.2f}입니다", f"RL² has a slope of {rl2:.2f} and DREAM of {dream:.2f};",
@@ -292,8 +313,17 @@ def lesson_05():
     assert all(rows[-1]["best_return"] == rows[-1]["again"] == 0.7 for seed, rows in tried.items() if seed not in caught)
     assert all(0.03 < row["again"] < 0.07 for row in caught.values()) and len(longer) == len(tried) == 10
     lucky = span([row["best_return"] for row in caught.values()])
+    lanes = {name: last_of(name) for name in ("rl2_map", "map_e-rl2", "map_rl2-replay", "dream_map", "map_mame", "map_metacure")}
+    returns = {name: f"{lane.metrics['test_return']:.2f}".replace("-", "−") for name, lane in lanes.items()}
+    for name in ("dream_map", "map_mame", "map_metacure"):
+        assert lanes[name].metrics["information"] > 3.17 and returns[name] == "0.80"
+    assert looked_at(make_task("map"), lanes["map_rl2-replay"].trials)["knowledge_worth"] == pytest.approx(0.5)
+    for name in ("rl2_map", "map_e-rl2", "map_rl2-replay"):
+        assert looked_at(make_task("map"), lanes[name].trials)["useful_buses"] == 1
+    one_bus, wasted = f"({returns['rl2_map']}, {returns['map_e-rl2']})", returns["map_rl2-replay"]
     useless, little = (read_a[f"DREAM, prize {prize}, λ 0.001"].count(0) for prize in ("0", "0.2"))
     return [
+        f"한 대만 타 봅니다{one_bus}.", f"try one bus {one_bus}.", f"그렇지만 {wasted}입니다", f"and gets {wasted}:",
         f"시드 10개에서는 {len(caught)}개가 0 근처에 갇힙니다", f"Of 10 seeds {len(caught)} are caught near 0",
         f"`best_return`은 {lucky}인데, 다시 재면 0.05쯤", f"`best_return` is {lucky}; measured again, about 0.05",
         f"조이면 상금이 0일 때 {useless}개가 B를 읽지만, 0.2일 때는 {little}개뿐",

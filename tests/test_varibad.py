@@ -190,6 +190,15 @@ def test_same_seed_same_numbers_and_another_seed_others():
     assert not torch.equal(first.hidden, another.hidden)
 
 
+def test_a_snapshot_holds_the_deviations_of_its_gaussian_for_the_latent_plane():
+    snapshot = next(training.stream("varibad", "gridnavi", seed=0, updates=0))
+    size = snapshot.spread.shape[2]
+    assert snapshot.hidden.shape[2] == 2 * size  # the mean, then log σ²
+    torch.testing.assert_close(snapshot.spread, (0.5 * snapshot.hidden[..., size:]).exp())
+    plane = panels.latent_shown(snapshot)
+    assert plane["latent_mean"].shape[1:] == (4, 2) and max(plane["latent_axes"]) < size  # an ellipse an episode
+
+
 def test_no_global_generator_is_drawn_from():
     before = torch.get_rng_state()
     snapshots(count=2)

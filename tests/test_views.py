@@ -311,6 +311,7 @@ def robot_snapshot(latent: int, episodes: int = 5, count: int = 6) -> Snapshot:
     task, generator = make_task("point-robot"), torch.Generator().manual_seed(3)
     wander = lambda running: 2 * torch.rand(len(running.problem), 2, generator=generator) - 1  # noqa: E731
     trials = play(task, Drawn(None, torch.arange(count)), generator, wander)
+    trials = replace(trials, episode=trials.episode.clamp(max=episodes - 1))
     mean = torch.randn(count, trials.reward.shape[1], latent, generator=generator)
     spread = 0.1 + torch.rand(mean.shape, generator=generator) + torch.arange(latent, 0, -1)
     return Snapshot("m", "point-robot", 1, 10, 1.0, {"test_return": 0.5}, {}, trials, mean, spread=spread)
@@ -327,10 +328,16 @@ def test_the_latent_plane_holds_the_posterior_as_each_episode_begins(latent, tol
             t = snapshot.trials.episode[b].tolist().index(k)
             np.testing.assert_array_equal(frame["latent_mean"][n, k], snapshot.hidden[b, t, told])
             np.testing.assert_array_equal(frame["latent_spread"][n, k], snapshot.spread[b, t, told])
+    widest = float((np.abs(frame["latent_mean"]) + 2 * frame["latent_spread"]).max())
+    assert 2.6 < widest <= frame["latent_reach"] < widest + 0.1  # nothing lies outside
     assert live.packed(frame)
     shown = [name for name, shows, _ in figure.PANELS if shows(frame)]
     assert ("heat" in shown) == ("points" in shown) == (latent > 2) and {"latent", "walk"} <= set(shown)
     assert len(figure.png(frame, "ko", Bilingual("로봇", "Robot"))) > 5_000
+
+
+def test_a_single_episode_begins_with_the_prior_and_shows_no_plane():
+    assert panels.latent_shown(robot_snapshot(2)) and not panels.latent_shown(robot_snapshot(2, episodes=1))
 
 
 def test_an_episode_that_never_came_has_no_posterior():

@@ -31,8 +31,8 @@ class Snapshot:
         learned_belief: (B, T, M) the method's own belief over problems, beside ``belief``; None where it has none.
         gain: (B, T) nats that each step told the method's own decoder, log q(z | τ_:t+1) − log q(z | τ_:t); None where
             it has none, or has no z for the problems shown.
-        spread: (B, T, H) standard deviation of each hidden unit, where ``hidden`` is the mean of a Gaussian posterior
-            over z; None where it is no such thing.
+        spread: (B, T, Z) standard deviation of each number of z, where the first Z units of ``hidden`` are the mean of a
+            Gaussian posterior over z; None where they are no such thing.
         checkpoint: gives the state from which the training resumes to the same numbers, as a dict for
             ``torch.save``. Call it before asking for the next snapshot.
     """

@@ -527,6 +527,7 @@ class Judge:
         exact, known = what_is_known(task, trials)
         metrics = metrics | known | dict(test_return=float(trials.returns(task.trial).mean()))
         errors, decoded = self.beside_exact(networks, trials, belief, exact)
+        _, log_variance = belief.chunk(2, dim=-1)  # (B, T, Z)
         return Snapshot(
             method="varibad",
             task=task.name,
@@ -539,5 +540,6 @@ class Judge:
             hidden=belief,
             belief=exact,
             learned_belief=decoded,
+            spread=(0.5 * log_variance).exp(),
             checkpoint=checkpoint,
         )

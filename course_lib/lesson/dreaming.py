@@ -29,6 +29,7 @@ SQUEEZED_PANELS = {  # metric: (title, levels to compare with)
 }
 COSTS = ("0", "0.005", "0.05", "0.5", "1")
 PRICES = ("0.00003", "0.0003", "0.001", "0.01", "1")
+FROM_THE_START = ("0", "0.00003", "0.0003", "0.001", "0.01", "0.1", "1")
 
 
 def completed(decoder_loss: Callable) -> Callable:
@@ -123,6 +124,37 @@ def price_table() -> None:
     variants = {f"λ {price}": title for price, title in kept.items()} | {"λ 1 until 576": back}
     columns = {
         "code_information_max": Bilingual("z에 든 정보 (nat)", "information in z (nats)"),
+        "test_return": Bilingual("테스트 리턴", "test return"),
+    }
+    table_of_runs(dream_runs(), variants, columns)
+
+
+def price_from_the_start_table() -> None:
+    """What is left of z, of exploration and of the return on the homework map with another λ in all of the training."""
+    usual = {"0.00003": "cost 0.005"}  # the variant in which neither λ nor c is changed
+    variants = {
+        usual.get(price, f"λ {price} from the start"): Bilingual(f"$\\lambda = {price}$", f"$\\lambda = {price}$")
+        for price in FROM_THE_START
+    }
+    columns = {
+        "code_information_max": Bilingual("z에 든 정보 (nat)", "information in z (nats)"),
+        "information": Bilingual("탐험이 얻은 정보 (nat)", "information explored (nats)"),
+        "test_return": Bilingual("테스트 리턴", "test return"),
+    }
+    table_of_runs(dream_runs(), variants, columns)
+
+
+def random_exploration_table() -> None:
+    """DREAM on the map beside the same method whose exploration is random: what was found, and what came of it."""
+    variants = {
+        "explored by DREAM": Bilingual("배운 탐험 (DREAM)", "learned exploration (DREAM)"),
+        "random exploration": Bilingual("무작위 탐험", "random exploration"),
+    }
+    columns = {
+        "information": Bilingual("탐험이 얻은 정보 (nat)", "information explored (nats)"),
+        "knowledge_worth": Bilingual("알아낸 것의 값어치", "worth of what it found"),
+        "decoder_gap": Bilingual("간격 (nat)", "gap (nats)"),
+        "execution_given_exploration": Bilingual("완벽한 탐험이 주어진 실행", "execution given perfect exploration"),
         "test_return": Bilingual("테스트 리턴", "test return"),
     }
     table_of_runs(dream_runs(), variants, columns)

@@ -18,7 +18,8 @@ from course_lib.bilingual import Bilingual, CourseError, known_or_error
 from course_lib.lesson import cards
 from course_lib.lesson.exercise import exercises_of
 from course_lib.lesson.language import language_switch
-from course_lib.training import replay, use_one_thread
+from course_lib.training import refused, replay, use_one_thread
+from course_lib.views.live import play_recordings
 
 LESSONS = {
     "00": Bilingual("여기서 시작합니다", "Start here"),
@@ -30,13 +31,19 @@ LESSONS = {
 }
 
 
-def start(lesson: str):
+def start(lesson: str, recorded: bool = False):
     """Load a lesson's exercises and show the language switch.
 
+    Args:
+        recorded: play the recording of every training of the lesson in its place, for whoever has seconds, not minutes.
     Raises:
-        CourseError: there is no such lesson.
+        CourseError: there is no such lesson; ``recorded`` is neither True nor False.
     """
     title = known_or_error(LESSONS, lesson, Bilingual("강의", "lesson"))
+    if not isinstance(recorded, bool):
+        expected = Bilingual("True나 False", "True or False")
+        raise refused(Bilingual("인자 recorded", "argument recorded"), recorded, expected)
+    play_recordings(recorded)
     use_one_thread()
     if (shell := get_ipython()) is not None:
         out_of_order.load_ipython_extension(shell)
@@ -46,6 +53,9 @@ def start(lesson: str):
         f"준비되었습니다. 연습 {len(exercises)}개, 모두 {minutes}분쯤 걸립니다." if exercises else "준비되었습니다.",
         f"Ready. {len(exercises)} exercises, about {minutes} minutes in all." if exercises else "Ready.",
     )
+    if recorded:
+        played = Bilingual(" 학습은 모두 미리 해 둔 기록으로 봅니다.", " All trainings are played from recordings.")
+        ready = Bilingual(*(said + more for said, more in zip(ready, played, strict=True)))
     cards.show(cards.panel("good", cards.heading("✓", lesson, title, "good"), cards.words(ready)))
     return language_switch()
 

@@ -61,7 +61,7 @@ WORDS = {
     "time": Bilingual("스텝 t", "step t"),
     "units": Bilingual("유닛", "units"),
     "points": Bilingual("은닉 상태의 2차원 투영", "Hidden states in two dimensions"),
-    "latent": Bilingual("사후 분포 q(z|c)", "Posterior q(z|c)"),
+    "latent": Bilingual("z의 사후 분포", "Posterior over z"),
     "walk": Bilingual("뽑은 z가 이끈 에피소드", "The episode it led to"),
     "episode": Bilingual("에피소드", "episode"),
     "trial": Bilingual("트라이얼", "trial"),
@@ -240,6 +240,7 @@ def png(frame: dict, language: str, title: Bilingual) -> bytes:
     language = language if hangul_font() else "en"  # never boxes
     drawn = panels_of(frame)
     columns = min(3, len(drawn))
+    drawn = gain_under_its_path(drawn, columns)
     rows = math.ceil(len(drawn) / columns)
     size = (3.7 * columns, 2.75 * rows + 0.4)  # inches
     figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
@@ -261,6 +262,16 @@ def png(frame: dict, language: str, title: Bilingual) -> bytes:
     figure.suptitle(getattr(title, language), fontsize=11, x=0.01, ha="left", color=INK)
     dress_text(figure)
     return palette_png(figure)
+
+
+def gain_under_its_path(drawn: list[tuple], columns: int) -> list[tuple]:
+    """The panels in order, but what each step of an episode told right under the path of the episode."""
+    by_key = {panel[0]: panel for panel in drawn}
+    if not {"city", "gain"} <= by_key.keys():
+        return drawn
+    path, gain = by_key.pop("city"), by_key.pop("gain")
+    others = list(by_key.values())
+    return [path, *others[: columns - 1], gain, *others[columns - 1 :]]
 
 
 # ---- the panels --------------------------------------------------------------------------------------
@@ -482,10 +493,11 @@ def draw_latent(axes, frame: dict, word) -> None:
             else:
                 ends = [centre[0] - size * spread[k, 0], centre[0] + size * spread[k, 0]]
                 axes.plot(ends, [k + 1, k + 1], "-", color=colour, linewidth=6 / size**2, solid_capstyle="butt")
-    axes.set_xlim(-2.6, 2.6)
+    reach = frame["latent_reach"]
+    axes.set_xlim(-reach, reach)
     axes.set_xlabel(names[0], fontsize=8, color=SOFT)
     if len(names) > 1:
-        axes.set_ylim(-2.6, 2.6)
+        axes.set_ylim(-reach, reach)
         axes.set_aspect("equal")
         axes.set_ylabel(names[1], fontsize=8, color=SOFT)
     else:

@@ -45,6 +45,15 @@ OF_TRIALS = ("trials", "hidden", "belief", "learned_belief", "gain", "spread")  
 EYES_WITHIN_S = 5.0  # a browser reports within a second or two; after this there is none to slow down for
 
 
+_always_recorded = False
+
+
+def play_recordings(always: bool) -> None:
+    """Whether ``live`` from now on plays the recording of a training, where it is given one, without being asked."""
+    global _always_recorded
+    _always_recorded = always
+
+
 def live(
     stream: Iterable[Snapshot] | Callable[[], Iterable[Snapshot]],
     title: Bilingual | None = None,
@@ -65,6 +74,8 @@ def live(
         CourseError: the job before does not stop; ``stream``, ``title``, ``task``, ``speed`` or ``recorded`` is none.
     """
     view = LiveView(stream, title, task, speed, recorded)
+    if _always_recorded:
+        view.replay()
     view.show()
     view.job.start()
     view.watch()

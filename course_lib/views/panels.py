@@ -20,6 +20,7 @@ from course_lib.tasks.point_robot import RADIUS
 
 SHOWN_TRIALS = 24  # trials that a learner can choose from, at most
 SHOWN_PROBLEMS = 64  # over more of them a belief is no picture any more
+PRIOR_REACH, MOST_REACH = 2.6, 20.0  # of a latent plane, in standard deviations of the prior: at least, and at most
 SHOWN_POINTS = 96  # trials in the projection, at most
 CURVE_POINTS = 400
 CURVES = (
@@ -349,11 +350,11 @@ def hidden_shown(snapshot: Snapshot, axes_before: Tensor | None) -> dict:
 def latent_shown(snapshot: Snapshot) -> dict:
     """The Gaussian posterior over z as each of the K episodes begins, in those D ≤ 2 numbers of z that it tells most.
 
-    Nothing where the hidden state is no mean of a Gaussian.
+    Nothing where the hidden state holds no mean of a Gaussian, or where there is one episode: it begins with the prior.
     """
-    if snapshot.spread is None:
-        return {}
     trials = snapshot.trials
+    if snapshot.spread is None or not trials.episode.any():
+        return {}
     chosen = one_of_each(trials.problem, SHOWN_TRIALS)
     here = trials.episode[chosen, None] == torch.arange(int(trials.episode.max()) + 1)[:, None]  # (N, K, T)
     begins = here.int().argmax(dim=-1)  # (N, K)
@@ -364,10 +365,13 @@ def latent_shown(snapshot: Snapshot) -> dict:
     def of_episodes(values: Tensor) -> np.ndarray:
         return torch.where(came, values[chosen][rows, begins][..., told], torch.nan).numpy().astype(np.float32)
 
+    mean, spread = of_episodes(snapshot.hidden.float()), of_episodes(snapshot.spread.float())  # (N, K, D)
+    outermost = np.nanmax(np.abs(mean) + 2 * spread, initial=0.0)  # two deviations, of any of them
     return {
-        "latent_mean": of_episodes(snapshot.hidden.float()),  # (N, K, D)
-        "latent_spread": of_episodes(snapshot.spread.float()),
+        "latent_mean": mean,
+        "latent_spread": spread,
         "latent_axes": told.tolist(),
+        "latent_reach": max(PRIOR_REACH, math.ceil(10 * min(float(outermost), MOST_REACH)) / 10),
     }
 
 

@@ -239,11 +239,12 @@ def test_a_cell_from_the_middle_says_what_to_run_first(opened):
 # ---- the live view -------------------------------------------------------------------------------------
 
 TRAINING = """\
+from course_lib.lesson import recording
 from course_lib.lesson.language import language_switch
 from course_lib.training import stream
 from course_lib.views.live import live
 
-view = live(stream("rl2", "map", seed=0))
+view = live(stream("rl2", "map", seed=0), recorded=recording("rl2_map"))
 language_switch()
 """
 
@@ -287,6 +288,22 @@ def test_the_live_view_moves_pauses_steps_goes_on_and_stops(training):
     expect(notebook.run("await view", waiting=False).locator(".jp-OutputArea-output")).to_have_text("waiting")
     notebook.command("notebook:interrupt-kernel")
     again.wait_for("stopped")
+    assert notebook.complaints == []
+
+
+def test_a_button_plays_the_recording_in_place_of_the_training(training):
+    notebook, view = training
+    view.moves()
+    view.press("replay")
+    expect(view.root.locator(".clv-notice")).to_contain_text("Nothing is being trained")
+    expect(view.root.locator(".clv-status")).to_contain_text("기록 재생 중")
+    expect(view.root.locator("button[data-do=replay]")).to_be_disabled()
+    view.wait_for("finished")  # in seconds: the training takes a minute
+    expect(view.root.locator(".clv-title")).to_contain_text("(recorded)")
+    expect(view.root.locator(".clv-readout")).to_contain_text("300")  # updates, of the recording's end
+    picture = notebook.run("await view").locator(".jp-OutputArea-output img").last
+    expect(picture).to_have_attribute("alt", re.compile("Test return 0.38"))  # of the recording's end
+    notebook.shot("live-replayed-both")
     assert notebook.complaints == []
 
 

@@ -38,7 +38,7 @@ Object.assign(WORDS, {
   byAction: ["색: 행동", "colour: action"],
   chosen: ["고른 트라이얼", "the chosen trial"],
   variance: ["분산", "variance"],
-  latent: ["사후 분포 q(z|c)", "Posterior q(z|c)"],
+  latent: ["z의 사후 분포", "Posterior over z"],
   walk: ["뽑은 z가 이끈 에피소드", "The episode it led to"],
   prior: ["사전 분포", "prior"],
   deviation: ["표준편차", "standard deviation"],
@@ -285,10 +285,11 @@ const PANELS = [
       const { theme, g } = pen;
       const [, K, D] = f.latent_mean.shape;
       const now = episodeAt(f, ui);
-      const wide = 2.6 * Math.max(1, (pen.w - 40) / (pen.h - 38)); // as many pixels a unit as upwards: a circle is round
+      const reach = f.latent_reach;
+      const wide = reach * Math.max(1, (pen.w - 40) / (pen.h - 38)); // as many pixels a unit as upwards: a circle is round
       const s = D > 1
-        ? pen.axes([-wide, wide], [-2.6, 2.6], { xLabel: `z${f.latent_axes[0] + 1}`, xFormat: (v) => v, yFormat: (v) => v })
-        : pen.axes([-2.6, 2.6], [K + 0.6, -0.6], { xLabel: "z", xFormat: (v) => v, yFormat: (v) => (Number.isInteger(v) && v > 0 && v <= K ? v : ""), yTicks: K });
+        ? pen.axes([-wide, wide], [-reach, reach], { xLabel: `z${f.latent_axes[0] + 1}`, xFormat: (v) => v, yFormat: (v) => v })
+        : pen.axes([-reach, reach], [K + 0.6, -0.6], { xLabel: "z", xFormat: (v) => v, yFormat: (v) => (Number.isInteger(v) && v > 0 && v <= K ? v : ""), yTicks: K });
       const shape = (parts, y, size, color, width, dash) => {
         const [[m, d], second] = parts;
         if (!Number.isFinite(m)) return;
@@ -706,6 +707,7 @@ function render(context) {
         panel.draw(new Pen(canvas, theme), frame, ui);
         canvas.setAttribute("aria-label", pick(panel.words(frame, ui)));
       }
+      grid.classList.toggle("clv-stacked", Boolean(frame.visits && frame.gain_exact));
       drawReadout(readout, frame);
       drawSliders(frame);
     }

@@ -13,6 +13,7 @@ const WORDS = {
   speed: ["속도", "Speed"],
   ready: ["준비", "ready"],
   running: ["학습 중", "running"],
+  playing: ["기록 재생 중", "playing the recording"],
   paused: ["일시 정지됨", "paused"],
   stopped: ["중지됨. 다시 하려면 셀을 다시 실행하십시오", "stopped; run the cell again to start over"],
   finished: ["끝남", "finished"],
@@ -319,7 +320,7 @@ function watch({ model, el }, view) {
     const ended = ENDED.includes(at.state);
     root.dataset.state = at.state;
     root.toggleAttribute("data-lost", Boolean(at.lost));
-    write(status.firstChild, WORDS[at.lost && !ended ? "lost" : at.state]);
+    write(status.firstChild, WORDS[at.lost && !ended ? "lost" : at.replaying && at.state === "running" ? "playing" : at.state]);
     const kind = at.state === "running" ? "pause" : "run";
     if (runButton.dataset.do !== kind) {
       runButton.dataset.do = kind;

@@ -153,7 +153,8 @@ function render(context) {
     const legend = make("div", { class: "csb-legend", hidden: "" });
 
     function build(frame) {
-      lanes.style.setProperty("--csb-columns", Math.min(frame.lanes.length, 4));
+      const many = frame.lanes.length;
+      lanes.style.setProperty("--csb-columns", many > 4 && many % 4 && many % 3 === 0 ? 3 : Math.min(many, 4)); // no lane alone
       lanes.replaceChildren(...frame.lanes.map((lane, k) => {
         const stroke = `stroke="${OKABE_ITO[k % 8]}" stroke-width="3" stroke-dasharray="${DASHES[k % 6].join(" ")}"`;
         const picture = frame.city ? make("canvas", { role: "img" }) : make("div", { class: "csb-tape" });
