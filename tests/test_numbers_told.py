@@ -215,7 +215,7 @@ def lesson_03():
     return [
         f"알아내고도 {chance}를 법니다", f"worth 0.43, and earns {chance},",
         f"거의 비고 리턴은 {dear}입니다", f"all but empty, and the return is {dear}.",
-        f"디코더의 신념은 도시마다 {guessed}로", f"the decoder's gives {guessed}.",
+        f"디코더의 신념은 도시마다 {guessed}로", f"the decoder's gives {guessed} (seed 0).",
         f"RL²는 도시에서 {together}에", f"RL² stopped at {together} in",
         f"기울기는 RL²가 {rl2:.2f}, DREAM이 {dream:.2f}입니다", f"RL² has a slope of {rl2:.2f} and DREAM of {dream:.2f};",
         f"{rl2_over_log:.2f}와 {dream_over_log:.2f}로", f"{rl2_over_log:.2f} and {dream_over_log:.2f}, a little below",

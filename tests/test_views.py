@@ -726,6 +726,15 @@ def test_nothing_older_arrives_after_the_last_frame_and_the_last_state(snapshots
 # ---- the picture -------------------------------------------------------------------------------------
 
 
+def test_what_each_step_told_stands_under_its_path():
+    def order(keys, columns):
+        return [key for key, in figure.gain_under_its_path([(key,) for key in keys.split()], columns)]
+
+    assert order("curve gauges bound city gain belief heat", 3) == "city curve gauges gain bound belief heat".split()
+    assert order("curve city gain", 3) == ["city", "curve", "gain"]  # a single row: nothing is under anything
+    assert order("curve city heat", 3) == ["curve", "city", "heat"]
+
+
 def test_the_picture_in_both_languages(snapshots):
     frame = panels.frame(snapshots[-1], rows(snapshots), make_task("map"))
     outcome = jobs.Outcome("finished", snapshots[-1], rows(snapshots))

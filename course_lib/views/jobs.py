@@ -239,7 +239,7 @@ class Job:
         """What the notes say to do now: "stop", "go", "hurry not" (slow motion) or "pause"."""
         if self._stopping:
             return "stop"
-        if self._steps or self._another is not None:
+        if self._steps:
             return "go"
         if not self._going:
             return "pause"
