@@ -3,6 +3,7 @@
 import base64
 import html
 import importlib
+import itertools
 import json
 import re
 import shutil
@@ -19,6 +20,7 @@ from course_lib.lesson.exercise import exercises_of
 from course_lib.lesson.start import recorded, recording
 from course_lib.results import Cell
 from course_lib.tasks import make_task
+from course_lib.views import live
 
 start = importlib.import_module("course_lib.lesson.start")  # of the package, the name is its function's
 SOURCES = sorted((Path(__file__).parents[1] / "notebooks" / "source").glob("0[1-9]_*.md"))
@@ -336,6 +338,26 @@ def test_what_the_course_has_not_written_is_not_shown(thing, name):
     for show in (show_code, lambda thing: show_lines(thing, "a", "b")):
         with pytest.raises(CourseError, match=f"`{name}` is no function or class of this course"):
             show(thing)
+
+
+def test_a_lesson_that_is_started_with_recordings_says_so_and_trains_nothing(shown):
+    def training():
+        raise AssertionError("it was trained")
+        yield
+
+    try:
+        text = shown(lambda: start.start("03", recorded=True))
+        assert "기록으로 봅니다" in text and "played from recordings" in text
+        result = live.live(training, recorded=itertools.islice(recording("dream_map"), 3)).wait(20)
+        assert len(result.history) == 3
+        assert live.live(iter([result.last])).wait(20).history == result.history[-1:]  # without a recording it runs
+    finally:
+        text = shown(lambda: start.start("03"))
+    assert "recordings" not in text
+    with pytest.raises(CourseError, match="it was trained"):
+        live.live(training, recorded=recording("dream_map")).wait(20)
+    with pytest.raises(CourseError, match="argument recorded can't be 'yes'"):
+        start.start("03", recorded="yes")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)

@@ -31,12 +31,14 @@ game
 
 TRAINING = """\
 from course_lib.bilingual import Bilingual
+from course_lib.lesson import recording
 from course_lib.lesson.language import language_switch
 from course_lib.training import stream
 from course_lib.views.live import live
 
 display(language_switch())
-view = live(stream("rl2", "map", seed=0), title=Bilingual("도시에서 RL²", "RL² in the city"))
+title = Bilingual("도시에서 RL²", "RL² in the city")
+view = live(stream("rl2", "map", seed=0), title=title, recorded=recording("rl2_map"))
 """
 
 
