@@ -38,7 +38,7 @@ test: export COURSE_PROGRESS := off
 test:
 	@$(PREPARE) test
 	$(VENV_PYTHON) -m pytest -q tests/test_floors.py
-	$(VENV_PYTHON) -m pytest -q tests --ignore tests/test_floors.py --ignore tests/browser
+	$(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile tests --ignore tests/test_floors.py --ignore tests/browser
 	$(VENV_PYTHON) -m course_lib.cli build --check
 ifneq ($(SOLUTIONS),)
 	$(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 \

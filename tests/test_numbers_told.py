@@ -192,13 +192,13 @@ def lesson_03():
         metric: ends("dream_ablations.json", "random exploration", metric)
         for metric in ("test_return", "knowledge_worth", "decoder_gap", "execution_given_exploration")
     }
-    assert max(blind["test_return"]) < 0.3 and min(blind["decoder_gap"]) > 5
+    assert max(blind["test_return"]) < 0.3
     assert min(blind["execution_given_exploration"]) > 0.79 and 0.41 < median(blind["knowledge_worth"]) < 0.45
     assert min(ends("dream_ablations.json", "explored by DREAM", "test_return")) > 0.79
     assert min(ends("dream_ablations.json", "λ 0 from the start", "test_return")) > 0.68
     prices = [f"λ {price} from the start" for price in dreaming.FROM_THE_START if price != "0.00003"]
     assert all(min(ends("dream_ablations.json", variant, "information")) > 3.17 for variant in prices)
-    chance = span(blind["test_return"])
+    chance, blurred = span(blind["test_return"]), span(blind["decoder_gap"], 1)
     dear = span(ends("dream_ablations.json", "λ 0.001 from the start", "test_return"))
     put_back = "λ 1 until 576, then the encoder of before"
     left = span(ends("dream_ablations.json", put_back, "code_in_training", update=576))
@@ -213,7 +213,8 @@ def lesson_03():
     low, high = (f"{end(paid['hidden layer, no bottleneck']):.2f}".replace("-", "−") for end in (min, max))
     assert max(emptied("test_return")) < 0.17
     return [
-        f"알아내고도 {chance}를 법니다", f"worth 0.43, and earns {chance},",
+        f"알아내고도 리턴이 {chance}입니다", f"worth 0.43, and its return is {chance},",
+        f"간격이 {blurred} nat입니다", f"a gap of {blurred} nats.",
         f"거의 비고 리턴은 {dear}입니다", f"all but empty, and the return is {dear}.",
         f"디코더의 신념은 도시마다 {guessed}로", f"the decoder's gives {guessed} (seed 0).",
         f"RL²는 도시에서 {together}에", f"RL² stopped at {together} in",
