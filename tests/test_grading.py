@@ -88,9 +88,9 @@ class Pair:
     "value",
     [
         None, ..., True, False, 0, -(2**62), 0.1, float("inf"), float("-inf"), 1 + 2j, "한글", (), [], {}, {1, 2},
-        (1, [2.0, {"a": (None,)}]), torch.tensor(3.5), torch.arange(6).view(2, 3), torch.zeros(0, 4), torch.rand(2, 1) > 0.5,
-        torch.rand(3).half(), torch.rand(3).bfloat16(), torch.arange(3, dtype=torch.uint8),
-        np.arange(4.0).reshape(2, 2), np.array([True]), np.float32(0.5), np.int64(7), torch.rand(4, 4).T,
+        (1, [2.0, {"a": (None,)}]), torch.tensor(3.5), torch.arange(6).view(2, 3), torch.zeros(0, 4), torch.tensor([[True], [False]]),
+        torch.tensor([0.49, 0.03, 7]).half(), torch.tensor([0.94, 0.41, 7]).bfloat16(), torch.arange(3, dtype=torch.uint8),
+        np.arange(4.0).reshape(2, 2), np.array([True]), np.float32(0.5), np.int64(7), torch.arange(16.0).view(4, 4).T / 7,
         {"a": torch.ones(2)}, Pair(torch.ones(2), 3),
     ],
     ids=lambda value: compact(value)[:40],

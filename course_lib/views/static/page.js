@@ -26,8 +26,8 @@ const WORDS = {
     "The kernel does not answer. If another cell is running, wait; if not, run this cell again.",
   ],
   replaying: [
-    "지금 보는 것은 같은 학습을 참조 함수로 미리 해 둔 기록입니다. 아무것도 학습하고 있지 않습니다.",
-    "This is a recording of the same training, made beforehand with the reference functions. Nothing is being trained.",
+    "같은 학습을 미리 해 둔 기록입니다. 여러분의 함수가 들어갈 곳에는 참조 함수를 썼습니다. 지금은 아무것도 학습하지 않습니다.",
+    "This is a recording of the same training, made beforehand, with the reference's functions in the place of yours. Nothing is being trained.",
   ],
   waiting: ["첫 결과를 기다리고 있습니다.", "Waiting for the first result."],
   steps: ["스텝", "steps"],
