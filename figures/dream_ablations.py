@@ -1,6 +1,6 @@
 """DREAM with one thing changed at a time: the runs behind lesson 03's figures and its numbers.
 
-    python figures/dream_ablations.py run     # two hours on one core; goes on where it was interrupted
+    python figures/dream_ablations.py run     # three hours on one core; goes on where it was interrupted
     python figures/dream_ablations.py table   # prints the summary
     python figures/dream_ablations.py record  # writes dream_map.recording, which lesson 03 plays: seed 0 on the map
 
