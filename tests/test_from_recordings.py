@@ -9,7 +9,8 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-TRAINING_SECONDS = 60  # what a lesson may take besides: its own small computations, on a slow machine
+BESIDES = 120  # seconds that a lesson may take for its own small computations, on a machine that is busy
+A_RECORDING = 10  # seconds that one may play
 
 
 def said(cell) -> list[str]:
@@ -40,4 +41,4 @@ def test_a_lesson_runs_from_its_recordings_and_says_the_same(lesson):
     assert compared > 15 and len(trained) >= 3
     pictures = [str(cell.outputs) for cell in running.cells if cell.cell_type == "code"]
     assert sum("(recorded)" in text or "(기록)" in text for text in pictures) >= len(trained)  # each says that it is one
-    assert took < TRAINING_SECONDS + 10 * len(trained)
+    assert took < BESIDES + A_RECORDING * len(trained)
