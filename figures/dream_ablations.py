@@ -51,8 +51,9 @@ class HiddenDecoder(dream.Decoder):
 
 
 class RandomExplorer(dream.Explorer):
-    """Explores by chance, in training and when judged, and never ends before the episode does. It learns nothing;
-    encoder, decoder and executor learn as ever, from what it happens to find."""
+    """Explores by chance, in training and when judged, and never ends by itself before the episode does (in training
+    some episodes are cut short, as ever). It learns nothing; encoder, decoder and executor learn as ever, from what it
+    happens to find."""
 
     def __init__(self, features, actions, horizon, settings, generator) -> None:
         super().__init__(features, actions, horizon, settings, generator)

@@ -64,6 +64,54 @@ def test_another_stream_takes_the_place_of_one_that_is_dropped():
     assert len(closed) == 1 and closed[0] == len(asked) < 10_000
 
 
+def test_what_is_dropped_has_no_say_any_more():
+    pressed = threading.Event()
+
+    def failing():
+        yield from numbers(1)
+        pressed.wait(5)
+        raise ValueError("a faulty function")
+
+    job = Job(failing()).start()
+    until(lambda: len(job.history) == 1)
+    for _ in range(5):
+        job.step()  # asked of the training, not of what takes its place
+    assert job.instead(numbers(3), speed=20)
+    pressed.set()
+    began = time.monotonic()
+    assert len(job.wait(5).history) == 3 and time.monotonic() - began > 0.08
+    assert not job.instead(numbers(3))  # it has ended
+
+
+def test_a_job_that_is_to_stop_takes_no_other_stream():
+    pressed = threading.Event()
+
+    def slow():
+        yield from numbers(1)
+        pressed.wait(5)
+        yield from numbers(1)
+
+    job = Job(slow()).start()
+    until(lambda: len(job.history) == 1)
+    job.stop()
+    assert not job.instead(numbers(3))
+    pressed.set()
+    assert job.wait(5).state == "stopped"
+
+
+def test_a_training_that_another_replaces_from_the_start_is_not_even_made():
+    def made():
+        raise RuntimeError("built")
+
+    job = Job(made)
+    assert job.instead(lambda: numbers(2))
+    assert len(job.start().wait(5).history) == 2
+    job = Job(numbers(1))
+    job.instead(lambda: 5)
+    with pytest.raises(CourseError, match="stream of snapshots"):
+        job.start().wait(5)
+
+
 def test_another_stream_also_wakes_a_job_that_is_paused():
     job = Job(numbers(50)).start()
     job.pause()

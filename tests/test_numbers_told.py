@@ -200,6 +200,10 @@ def lesson_03():
     assert all(min(ends("dream_ablations.json", variant, "information")) > 3.17 for variant in prices)
     chance, blurred = span(blind["test_return"]), span(blind["decoder_gap"], 1)
     dear = span(ends("dream_ablations.json", "λ 0.001 from the start", "test_return"))
+    squeezed = span(ends("dream_ablations.json", "λ 0.001 from the start", "code_information_max"))
+    dearer = [f"λ {price} from the start" for price in ("0.01", "0.1", "1")]
+    assert max(max(ends("dream_ablations.json", variant, "code_information_max")) for variant in dearer) < 0.07
+    empty = span([value for variant in dearer for value in ends("dream_ablations.json", variant, "test_return")])
     put_back = "λ 1 until 576, then the encoder of before"
     left = span(ends("dream_ablations.json", put_back, "code_in_training", update=576))
     recovered = span(ends("dream_ablations.json", put_back, "test_return"))
@@ -215,7 +219,8 @@ def lesson_03():
     return [
         f"알아내고도 리턴이 {chance}입니다", f"worth 0.43, and its return is {chance},",
         f"간격이 {blurred} nat입니다", f"a gap of {blurred} nats.",
-        f"거의 비고 리턴은 {dear}입니다", f"all but empty, and the return is {dear}.",
+        f"{squeezed} nat만 남고 리턴은 {dear}입니다", f"keeps {squeezed} nats, and the return is {dear}.",
+        f"거의 비어 {empty}입니다", f"all but empty: {empty}.",
         f"디코더의 신념은 도시마다 {guessed}로", f"the decoder's gives {guessed} (seed 0).",
         f"RL²는 도시에서 {together}에", f"RL² stopped at {together} in",
         f"기울기는 RL²가 {rl2:.2f}, DREAM이 {dream:.2f}입니다", f"RL² has a slope of {rl2:.2f} and DREAM of {dream:.2f};",
@@ -321,10 +326,11 @@ def lesson_05():
     assert looked_at(make_task("map"), lanes["map_rl2-replay"].trials)["knowledge_worth"] == pytest.approx(0.5)
     for name in ("rl2_map", "map_e-rl2", "map_rl2-replay"):
         assert looked_at(make_task("map"), lanes[name].trials)["useful_buses"] == 1
-    one_bus, wasted = f"({returns['rl2_map']}, {returns['map_e-rl2']})", returns["map_rl2-replay"]
+    one_bus, other_bus, wasted = (returns[name] for name in ("rl2_map", "map_e-rl2", "map_rl2-replay"))
     useless, little = (read_a[f"DREAM, prize {prize}, λ 0.001"].count(0) for prize in ("0", "0.2"))
     return [
-        f"한 대만 타 봅니다{one_bus}.", f"try one bus {one_bus}.", f"그렇지만 {wasted}입니다", f"and gets {wasted}:",
+        f"RL²는 {one_bus}, E-RL²는 {other_bus}, 재생 버퍼를 쓰는 RL²는 {wasted}, 사후",
+        f"RL² gets {one_bus}, E-RL² {other_bus}, RL² with replay {wasted}, posterior",
         f"시드 10개에서는 {len(caught)}개가 0 근처에 갇힙니다", f"Of 10 seeds {len(caught)} are caught near 0",
         f"`best_return`은 {lucky}인데, 다시 재면 0.05쯤", f"`best_return` is {lucky}; measured again, about 0.05",
         f"조이면 상금이 0일 때 {useless}개가 B를 읽지만, 0.2일 때는 {little}개뿐",

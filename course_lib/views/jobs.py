@@ -141,9 +141,19 @@ class Job:
         """Go on, until the end."""
         self._leave_note(_going=True)
 
-    def instead(self, stream: Iterable[Snapshot] | Callable[[], Iterable[Snapshot]], speed: float | None = None) -> None:
-        """Drop the stream, and what came of it so far, for another one: a recording in place of the training."""
-        self._leave_note(_another=checked_stream(stream), _speed=checked_speed(speed), _going=True)
+    def instead(self, stream: Iterable[Snapshot] | Callable[[], Iterable[Snapshot]], speed: float | None = None) -> bool:
+        """Drop the stream, and what came of it so far, for another one: a recording in place of the training.
+
+        Returns:
+            Whether it will: a job that has ended, or is about to be stopped, takes no other.
+        """
+        stream, speed = checked_stream(stream), checked_speed(speed)
+        with self._notes:
+            if self._stopping or self.state in ENDED:
+                return False
+            self._another, self._speed, self._going, self._steps = stream, speed, True, 0
+            self._notes.notify_all()
+        return True
 
     def pause(self) -> None:
         """Ask for no further snapshot."""
@@ -270,7 +280,8 @@ class Job:
         end = "finished"
         try:
             self._announce("running")
-            stream = iter(checked_stream(self._stream()) if callable(self._stream) else self._stream)
+            if self._another is None:
+                stream = iter(checked_stream(self._stream()) if callable(self._stream) else self._stream)
             while True:
                 if not self._may_go_on():
                     end = "stopped"
@@ -281,15 +292,20 @@ class Job:
                     self._asked_at = time.monotonic()
                     another, self._another = self._another, None
                 if another is not None:
-                    if hasattr(stream, "close"):
-                        stream.close()
-                    stream = iter(another() if callable(another) else another)
+                    with contextlib.suppress(Exception):  # what is dropped has no say any more
+                        if hasattr(stream, "close"):
+                            stream.close()
+                    stream = iter(checked_stream(another()) if callable(another) else another)
                     self.last, self.history = None, []
                 if not stepping:
                     self._announce("running")
-                snapshot = next(stream, None)
+                try:
+                    snapshot = next(stream, None)
+                except Exception:
+                    if self._another is None:
+                        raise
                 if self._another is not None:
-                    continue  # nobody waits for this one any more
+                    continue  # nobody waits for this one any more, nor for its error
                 if snapshot is None and self.last is None:
                     raise nothing_left()
                 if snapshot is None:

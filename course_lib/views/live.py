@@ -144,12 +144,13 @@ class LiveView(anywidget.AnyWidget):
 
     def replay(self) -> None:
         """Play the recording in place of the training, which is dropped. Once it has ended, do nothing."""
-        if self._recording is None or self._replaying or self.job.state in ENDED:
+        if self._recording is None or self._replaying:
             return
-        self._replaying = True
-        self._bilingual_title = Bilingual(f"{self._bilingual_title.ko} (기록)", f"{self._bilingual_title.en} (recorded)")
-        self.job.instead(self._recording, RECORDED_PER_SECOND)
-        self._tell_state()
+        self._replaying = self.job.instead(self._recording, RECORDED_PER_SECOND)
+        if self._replaying:
+            ko, en = self._bilingual_title
+            self._bilingual_title = Bilingual(f"{ko} (기록)", f"{en} (recorded)")
+            self._tell_state()
 
     @property
     def speed(self) -> float | None:
