@@ -77,8 +77,8 @@ def test_what_is_dropped_has_no_say_any_more():
     for _ in range(5):
         job.step()  # asked of the training, not of what takes its place
     assert job.instead(numbers(3), speed=20)
-    pressed.set()
     began = time.monotonic()
+    pressed.set()
     assert len(job.wait(5).history) == 3 and time.monotonic() - began > 0.08
     assert not job.instead(numbers(3))  # it has ended
 
@@ -113,7 +113,7 @@ def test_a_training_that_another_replaces_from_the_start_is_not_even_made():
 
 
 def test_another_stream_also_wakes_a_job_that_is_paused():
-    job = Job(numbers(50)).start()
+    job = Job(numbers(10_000, 0.01)).start()  # it must not end before it is paused
     job.pause()
     until(lambda: job.state == "paused")
     job.instead(lambda: numbers(2), speed=100)
